@@ -1,0 +1,108 @@
+"""The environment, read once, on first use. Importing this module reads nothing.
+
+Every variable is optional; `.env.example` documents each. A wrong value raises `SettingsError` with one sentence that
+names the variable, what it holds (unless it is a secret) and what it should hold.
+"""
+
+from datetime import date
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from spotify_assets.errors import SettingsError
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL points at this machine, which is what the simulator's does."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it should be an address such as https://api.spotify.com/v1")
+    if parts.scheme == "http" and not is_loopback(value):
+        raise ValueError("plain http is allowed for this machine only; use https")
+    return value.rstrip("/")
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
+        raise ValueError("it should look like postgresql://user:password@host:5432/database")
+    return value
+
+
+def _lake_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "s3" and parts.netloc:
+        return value.rstrip("/")
+    if parts.scheme in ("", "file"):
+        return value
+    raise ValueError("it should be a folder or s3://bucket/prefix")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """What the environment says. Field names are the variables' names in lower case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    spotify_client_id: str | None = None
+    spotify_client_secret: SecretStr | None = None
+    spotify_refresh_token: SecretStr | None = None
+    spotify_api_url: HttpUrl = "https://api.spotify.com/v1"
+    spotify_accounts_url: HttpUrl = "https://accounts.spotify.com"
+    home: Path = Field(default=Path(".spotify_assets"), validation_alias="SPOTIFY_ASSETS_HOME")
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = None
+    lake_url: Annotated[str, AfterValidator(_lake_url)] | None = None
+    lake_start: date = date(2026, 1, 1)
+    token_encryption_key: SecretStr | None = None
+    clock: str | None = Field(default=None, validation_alias="SPOTIFY_ASSETS_CLOCK")
+
+    @model_validator(mode="after")
+    def _a_made_up_time_never_reaches_spotify(self) -> "Settings":
+        if self.clock and not is_loopback(self.spotify_api_url):
+            raise ValueError(
+                "SPOTIFY_ASSETS_CLOCK is set, but SPOTIFY_API_URL is not on this machine; "
+                "a made-up time is for the simulator only: unset SPOTIFY_ASSETS_CLOCK"
+            )
+        return self
+
+    @property
+    def home_path(self) -> Path:
+        """The home as an absolute path: embedded Postgres, lake folder, keys and Dagster's history lie in it."""
+        return self.home.expanduser().absolute()
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return str(location[0]).upper() if location else ""
+
+
+def read_settings() -> Settings:
+    """Reads the environment now. Raises `SettingsError` with one sentence for the first wrong value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = _variable(first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name} can't be used: {reason}." if name else f"{reason}.") from None
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read on the first call and kept."""
+    return read_settings()
