@@ -1,0 +1,120 @@
+"""Fixtures that every part's tests share: the real inputs, a real Postgres, a lake in a folder and on S3."""
+
+import os
+import socket
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from moto.server import ThreadedMotoServer
+from psycopg import conninfo, sql
+
+from spotify_assets import settings as settings_module
+from spotify_assets.settings import Settings
+from spotify_assets.storage.embedded import ROLE, EmbeddedPostgres
+from spotify_assets.storage.lake import Lake, open_lake
+from spotify_assets.storage.warehouse import Warehouse, open_warehouse
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_TEMPLATE = "migrated"
+_numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees what the person who runs it has configured."""
+    for name, described in Settings.model_fields.items():
+        monkeypatch.delenv(str(described.validation_alias or name).upper(), raising=False)
+    settings_module.settings.cache_clear()
+    yield
+    settings_module.settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real exports, recorded polls and descriptions; it is not part of the repository."""
+    folder = Path(os.environ.get("REAL_DATA", _REPOSITORY / "../shared/real")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"the real inputs are not on this machine ({folder}; REAL_DATA names another folder)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """An embedded server of this test session, with a migrated database to copy from."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres_home"))
+    server.start()
+    try:
+        create_database(server, _TEMPLATE)
+        Warehouse(database_dsn(server, _TEMPLATE)).migrate()
+        yield server
+    finally:
+        server.destroy()
+
+
+@pytest.fixture
+def warehouse(postgres_server: EmbeddedPostgres) -> Iterator[Warehouse]:
+    """A warehouse of its own for each test: migrated and empty."""
+    name = f"test_{next(_numbers)}"
+    create_database(postgres_server, name, template=_TEMPLATE)
+    yield open_warehouse(Settings(database_url=database_dsn(postgres_server, name)))
+    with psycopg.connect(postgres_server.admin_dsn(), autocommit=True) as admin:
+        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a real S3 API over HTTP, in this process."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
+    server.start()
+    yield f"http://127.0.0.1:{server._port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_environment(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the usual AWS variables need to hold for `s3_server`; returns its address."""
+    use_s3(monkeypatch, s3_server)
+    return s3_server
+
+
+@pytest.fixture(params=["folder", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    """An empty lake, once in a folder and once on S3."""
+    if request.param == "folder":
+        return open_lake(Settings(home=tmp_path / "lake_home"))
+    request.getfixturevalue("s3_environment")
+    return open_lake(Settings(home=tmp_path / "lake_home", lake_url=f"s3://lake-{next(_numbers)}/some/prefix"))
+
+
+def use_s3(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Sets the usual AWS variables for a server at `address`."""
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": address,
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "canary-s3-secret",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def create_database(server: EmbeddedPostgres, name: str, template: str = "template1") -> None:
+    """Creates a database that the pipeline's role owns."""
+    statement = sql.SQL("create database {} owner {} template {}").format(*map(sql.Identifier, (name, ROLE, template)))
+    with psycopg.connect(server.admin_dsn(), autocommit=True) as admin:
+        admin.execute(statement)
+
+
+def database_dsn(server: EmbeddedPostgres, name: str) -> str:
+    """The address of one of the server's databases for the pipeline's role."""
+    parts = conninfo.conninfo_to_dict(server.dsn())
+    return f"postgresql://{ROLE}:{parts['password']}@127.0.0.1:{parts['port']}/{name}"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
