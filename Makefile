@@ -1,0 +1,49 @@
+# Every target first sets up what it needs: Python 3.11 to 3.13, make and the package registries are enough.
+#
+#   make demo    a simulated listener, from Spotify to finished tables
+#   make dev     Dagster's UI, with a history that stays
+#   make test    the tests; make soak runs the same with larger numbers
+#   make lint    ruff, mypy --strict, sqlfluff
+#   make clean   stop the embedded Postgres and remove what make made; your data under .spotify_assets stays
+
+PYTHON ?= python3
+UV_VERSION := 0.9.11
+SPOTIFY_ASSETS_HOME ?= .spotify_assets
+export DAGSTER_HOME ?= $(abspath $(SPOTIFY_ASSETS_HOME))/dagster
+export UV_PYTHON_DOWNLOADS := never
+BIN := .venv/bin
+
+.PHONY: demo dev test soak lint clean setup
+.DEFAULT_GOAL := demo
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "$(PYTHON) is not Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@test -x .tools/bin/uv || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv==$(UV_VERSION); }
+	@.tools/bin/uv sync --quiet --frozen --python $(PYTHON)
+	@touch $@
+
+demo: setup
+	@$(BIN)/spotify-assets demo
+
+dev: setup
+	@mkdir -p $(DAGSTER_HOME) && { test -e $(DAGSTER_HOME)/dagster.yaml || cp dagster.yaml $(DAGSTER_HOME)/; }
+	@$(BIN)/dagster dev
+
+test: setup
+	@$(BIN)/pytest
+
+soak: setup
+	@SOAK=1 $(BIN)/pytest
+
+lint: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --quiet dbt_project
+
+clean:
+	@test ! -x $(BIN)/spotify-assets || $(BIN)/spotify-assets db stop
+	@rm -rf .venv .tools dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,32 @@
+"""`spotify-assets …`: each command in a module of its own. A problem that the user can fix is one line and exit 1."""
+
+import sys
+
+import typer
+
+from spotify_assets.cli import db, demo, poll, replay
+from spotify_assets.errors import UserError
+
+app = typer.Typer(
+    name="spotify-assets",
+    help="Your whole Spotify listening history, in a warehouse that you own.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(db.app, name="db")
+app.command("demo")(demo.demo)
+app.command("poll")(poll.poll)
+app.command("replay")(replay.replay)
+
+
+def main() -> None:
+    """The entry point: prints a `UserError` as one line on standard error and exits 1."""
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"spotify-assets: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("spotify-assets: stopped.\n")
+        sys.exit(130)

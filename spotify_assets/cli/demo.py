@@ -1,0 +1,164 @@
+"""`spotify-assets demo`: a simulated Spotify, one listener, a week of polls, and what comes out of it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from secrets import token_urlsafe
+from time import monotonic
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from spotify_assets.cli.runs import run_job
+from spotify_assets.clock import clock_from
+from spotify_assets.errors import UserError
+from spotify_assets.listening.assets import ASKED_ON_TAG
+from spotify_assets.settings import Settings, settings
+from spotify_assets.simulator.config import SimulatorConfig
+from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.spotify.client import SpotifyClient
+from spotify_assets.spotify.exchange import new_session
+from spotify_assets.spotify.oauth import SpotifyApp
+from spotify_assets.spotify.tokens import TokenStore
+from spotify_assets.storage.secrets import TokenCipher
+from spotify_assets.storage.warehouse import Warehouse, open_warehouse
+
+LISTENER = "demo"
+REDIRECT_URI = "http://127.0.0.1/callback"
+SPAN = timedelta(days=7)
+BETWEEN_POLLS = timedelta(hours=8)
+"""A listener of 55 plays a day fills the 50 that Spotify keeps in 20 hours or so: 8 hours lose none."""
+
+
+def demo() -> None:
+    """Fill the warehouse from a simulated Spotify and show what a listener sees; run again, it adds what is new.
+
+    Example: spotify-assets demo
+    """
+    started = monotonic()
+    console = Console()
+    with simulated_spotify() as simulator:
+        chosen = settings()
+        warehouse = open_warehouse(chosen)
+        before = _stored(warehouse)
+        moments = _moments(warehouse, datetime.now(UTC))
+        _set_clock(simulator, moments[0])
+        _connect(chosen, warehouse)
+        console.print(f"Spotify is simulated at {simulator.url}; its listener is connected as [b]{LISTENER}[/b].")
+        for moment in track(moments[:-1], "Polling the last days", console=console, disable=len(moments) == 1):
+            _set_clock(simulator, moment)
+            _tick("polling", chosen, moment)
+        _set_clock(simulator, moments[-1])
+        console.print("Polling now, building the models, checking …")
+        _tick("listening", chosen, moments[-1])
+        _show(console, warehouse, before)
+    console.print(f"\nDone in {monotonic() - started:.0f} s. Run it again: it adds only what is new.")
+    console.print("See it in Dagster:   [b]make dev[/b], then http://127.0.0.1:3000")
+    console.print("Query it:            [b]spotify-assets db psql[/b]")
+    console.print("Your own account:    README.md, “Connect your Spotify”")
+
+
+@contextmanager
+def simulated_spotify() -> Iterator[SimulatorServer]:
+    """A simulator, with the environment of this process pointing at it and at its clock."""
+    with SimulatorServer(SimulatorConfig(listeners=(LISTENER,), history_start=(datetime.now(UTC) - 2 * SPAN).date())) as simulator:
+        os.environ |= {
+            "SPOTIFY_API_URL": simulator.api_url,
+            "SPOTIFY_ACCOUNTS_URL": simulator.accounts_url,
+            "SPOTIFY_CLIENT_ID": simulator.config.client_id,
+            "SPOTIFY_CLIENT_SECRET": simulator.config.client_secret,
+            "SPOTIFY_ASSETS_CLOCK": simulator.clock_url,
+        }
+        os.environ.pop("SPOTIFY_REFRESH_TOKEN", None)
+        settings.cache_clear()
+        yield simulator
+
+
+def _set_clock(simulator: SimulatorServer, moment: datetime) -> None:
+    requests.post(simulator.clock_url, json={"now": moment.isoformat()}, timeout=10).raise_for_status()
+
+
+def _moments(warehouse: Warehouse, now: datetime) -> list[datetime]:
+    """When to poll, so that nothing is missed since the last demo, a week back at most; the last is now."""
+    with warehouse.connect() as connection:
+        row = connection.execute(
+            "select max(fetched_at) from ops.landed_objects where user_id = %s", (LISTENER,)
+        ).fetchone()
+    moment = max(now - SPAN, row[0] + BETWEEN_POLLS) if row and row[0] else now - SPAN
+    moments = []
+    while moment < now:
+        moments.append(moment)
+        moment += BETWEEN_POLLS
+    return [*moments, now]
+
+
+def _connect(chosen: Settings, warehouse: Warehouse) -> None:
+    """The authorization-code flow, as a browser would go through it, with the simulator's listener consenting."""
+    clock = clock_from(chosen)
+    app = SpotifyApp.from_settings(chosen)
+    state = token_urlsafe(16)
+    answer = requests.get(app.authorize_url(REDIRECT_URI, state), allow_redirects=False, timeout=10)
+    query = parse_qs(urlsplit(answer.headers.get("Location", "")).query)
+    if query.get("state") != [state] or "code" not in query:
+        raise UserError("The simulated Spotify did not send a code back; please report this with the command you ran.")
+    tokens = app.exchange_code(query["code"][0], REDIRECT_URI)
+    with new_session() as session:
+        profile = SpotifyClient(
+            session, chosen.spotify_api_url, lambda _: tokens.access_token.get_secret_value(), clock
+        ).me()
+    store = TokenStore(warehouse, TokenCipher.from_settings(chosen), clock)
+    store.save_login(LISTENER, tokens, clock.now(), profile, "Europe/Berlin", chosen.spotify_api_url)
+
+
+def _tick(job: str, chosen: Settings, moment: datetime) -> None:
+    day = moment.date().isoformat()
+    run_job(job, chosen, partition=day, tags={ASKED_ON_TAG: day})
+
+
+def _stored(warehouse: Warehouse) -> int:
+    with warehouse.connect() as connection:
+        row = connection.execute("select count(*) from raw.plays where user_id = %s", (LISTENER,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _show(console: Console, warehouse: Warehouse, before: int) -> None:
+    with warehouse.connect() as connection:
+        stored, hours, first, last = connection.execute(
+            """
+            select count(*), round(sum(t.duration_ms) / 3600000.0, 1), min(p.played_at), max(p.played_at)
+            from marts.fct_plays as p
+            left join marts.dim_tracks as t using (track_id)
+            where p.user_id = %s
+            """,
+            (LISTENER,),
+        ).fetchone() or (0, 0, None, None)
+    console.print(
+        f"\n[b]{stored} plays[/b], {stored - before} of them new, about {hours} hours at the tracks' length, "
+        f"from {first:%d %b %H:%M} to {last:%d %b %H:%M} UTC."
+    )
+    console.print(_top(warehouse, "artist", "Top artists"))
+    console.print(_top(warehouse, "track", "Top tracks"))
+
+
+def _top(warehouse: Warehouse, what: str, title: str) -> Table:
+    names = {"artist": "t.artist_name", "track": "t.track_name || ' – ' || t.artist_names"}
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            f"""
+            select t.rank, {names[what]}, t.plays
+            from marts.top_{what}s as t
+            where t.user_id = %s and t.period_kind = 'all_time' and t.rank <= 5
+            order by t.rank, 2
+            limit 5
+            """,
+            (LISTENER,),
+        ).fetchall()
+    table = Table("#", what, "plays", title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*map(str, row))
+    return table

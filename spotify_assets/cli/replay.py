@@ -1,0 +1,34 @@
+"""`spotify-assets replay`: a range of days from the lake into the warehouse, in one run with one build."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from spotify_assets.cli.poll import said
+from spotify_assets.cli.runs import run_job
+from spotify_assets.clock import clock_from, today
+from spotify_assets.listening.tick import first_landing
+from spotify_assets.settings import settings
+from spotify_assets.storage.lake import open_lake
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+DAY = ["%Y-%m-%d"]
+
+
+def replay(
+    first: Annotated[datetime | None, typer.Option("--from", formats=DAY, help="First UTC day of fetching.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=DAY, help="Last UTC day of fetching.")] = None,
+) -> None:
+    """Load what was landed on a range of days again, calling nobody; by default everything in the lake.
+
+    Example: spotify-assets replay --from 2026-01-01 --to 2026-01-31
+    """
+    landed = first_landing(open_lake(settings()))
+    if landed is None:
+        typer.echo("The lake is empty: there is nothing to replay.")
+        return
+    start = max(first.date() if first else landed, settings().lake_start)
+    end = last.date() if last else today(clock_from(settings()))
+    tags = {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}
+    typer.echo(said(run_job("replay", settings(), tags=tags)))

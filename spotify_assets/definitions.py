@@ -1,0 +1,29 @@
+"""Everything put together, and nothing else: the code location that Dagster loads.
+
+Importing this module opens nothing but modules; the definitions are made when Dagster asks for them.
+"""
+
+import dagster as dg
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location. Reads the environment and dbt's manifest, and connects to nothing."""
+    from spotify_assets.automation.jobs import jobs
+    from spotify_assets.listening.assets import raw_plays_asset
+    from spotify_assets.listening.checks import checks
+    from spotify_assets.modelling.assets import dbt_models
+    from spotify_assets.partitions import fetch_days
+    from spotify_assets.resources import resources
+    from spotify_assets.settings import settings
+
+    days = fetch_days(settings().lake_start)
+    return dg.Definitions.merge(
+        dg.Definitions(
+            assets=[raw_plays_asset(days), *dbt_models()],
+            asset_checks=checks(),
+            resources=resources(),
+            executor=dg.in_process_executor,
+        ),
+        jobs(days),
+    )

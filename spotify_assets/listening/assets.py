@@ -1,0 +1,163 @@
+"""The asset `raw_plays`: what Spotify says was played, by the UTC day on which it was asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import dagster as dg
+
+from spotify_assets.clock import Clock, today
+from spotify_assets.errors import UserError
+from spotify_assets.listening.days import Decision, decide
+from spotify_assets.listening.loading import Loaded, load_objects
+from spotify_assets.listening.preview import hours_of, newest_plays, plays_stored
+from spotify_assets.listening.tick import Tick, first_landing, landed_on, run_tick
+from spotify_assets.spotify.access import SpotifyAccess
+from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.warehouse import Warehouse
+
+REPLAY_TAG = "spotify_assets/replay"
+ASKED_ON_TAG = "spotify_assets/asked_on"
+
+COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("user_id", "text", "The listener's local name"),
+        dg.TableColumn("played_at", "timestamptz(3)", "When the play ENDED, UTC, in milliseconds"),
+        dg.TableColumn("track_id", "text", "Spotify's id of the track, or the URI of a local file"),
+        dg.TableColumn("context_type", "text", "What it was played from: playlist, album, artist; mostly absent"),
+        dg.TableColumn("context_uri", "text", "Spotify's URI of that playlist, album or artist"),
+        dg.TableColumn("lake_key", "text", "The smallest key of the landed pages that hold the play"),
+    ]
+)
+
+POLLED = dg.AssetCheckSpec(
+    "every_listener_polled",
+    asset="raw_plays",
+    description="Every connected listener was asked about and answered; names those that failed, and what to do.",
+)
+
+
+@contextmanager
+def a_sentence_for_a_person() -> Iterator[None]:
+    """A problem that a person can fix fails the run with its sentence, and is not tried again by itself."""
+    try:
+        yield
+    except UserError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset, over the partitions that all fetched data shares."""
+
+    @dg.asset(
+        partitions_def=fetch_days,
+        group_name="listening",
+        owners=["team:listening"],
+        kinds={"spotify", "postgres", "python"},
+        metadata={"dagster/column_schema": COLUMNS, "dagster/relation_identifier": "raw.plays"},
+        check_specs=[POLLED],
+        description=(
+            "One row for each play that Spotify's API reported.\n\n"
+            "A partition is the UTC day on which Spotify was asked. Materializing **today** asks for every listener's "
+            "newest 50 plays, lands the answers in the lake and loads them; a **past** day is loaded again from the "
+            "lake and calls nobody. Tracks, albums and artists' names come along in the same answers."
+        ),
+    )
+    def raw_plays(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        lake: dg.ResourceParam[Lake],
+        spotify: dg.ResourceParam[SpotifyAccess],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.MaterializeResult[None]:
+        with a_sentence_for_a_person():
+            days = [date.fromisoformat(key) for key in context.partition_keys]
+            keys = sorted(landed_on(lake, days))
+            decision = _decide(context, lake, clock, days, len(keys))
+            context.log.info(decision.reason)
+            if decision.action == "refuse":
+                raise UserError(decision.reason)
+            if decision.action == "poll":
+                tick = run_tick(warehouse, lake, clock, spotify.listeners(), spotify.recently_played, spotify.api_url)
+                return _result_of_tick(warehouse, days[-1], tick)
+            loaded = load_objects(warehouse, lake, keys)
+            return _result(
+                warehouse,
+                days[-1],
+                loaded,
+                decision.reason,
+                dg.AssetCheckResult(
+                    check_name=POLLED.name, passed=True, description="Nobody was called: the lake was replayed."
+                ),
+            )
+
+    return raw_plays
+
+
+def _decide(context: dg.AssetExecutionContext, lake: Lake, clock: Clock, days: list[date], landed: int) -> Decision:
+    tags = context.run.tags
+    if len(days) > 1:
+        return Decision("replay", f"{days[0]} to {days[-1]}: the {landed} pages landed then are loaded from the lake.")
+    return decide(
+        days[0],
+        today=today(clock),
+        asked_on=_asked_on(context, clock),
+        replay_only=REPLAY_TAG in tags,
+        landed=landed,
+        first_landing=first_landing(lake),
+    )
+
+
+def _asked_on(context: dg.AssetExecutionContext, clock: Clock) -> date:
+    """The UTC day on which the run was asked for: by its tag, else when Dagster noted it down."""
+    tag = context.run.tags.get(ASKED_ON_TAG)
+    if tag:
+        return date.fromisoformat(tag)
+    record = context.instance.get_run_record_by_id(context.run_id)
+    return record.create_timestamp.date() if record and clock.is_real else today(clock)
+
+
+def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick) -> dg.MaterializeResult[None]:
+    """Raises `UserError` where the tick as a whole failed; what could be loaded is loaded by then."""
+    if tick.lake_failure:
+        raise UserError(
+            f"{tick.lake_failure} {tick.waiting_in_spool} payloads wait in ops.spool and move at the next good tick; "
+            "nothing was loaded."
+        )
+    if tick.polled and len(tick.failures) == len(tick.polled):
+        raise UserError("No listener could be polled. " + " ".join(sorted({str(p.failure) for p in tick.failures})))
+    failed = "; ".join(f"{polled.user_id}: {polled.failure}" for polled in tick.failures)
+    if tick.blocked:
+        said = f"Nobody was called: {tick.blocked.reason}"
+    elif not tick.polled:
+        said = "Nobody is connected, so nobody was called. The README says how to connect Spotify."
+    else:
+        said = f"{len(tick.polled) - len(tick.failures)} of {len(tick.polled)} listeners answered."
+    check = dg.AssetCheckResult(
+        check_name=POLLED.name,
+        passed=not (tick.failures or tick.blocked),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=failed or said,
+        metadata={polled.user_id: str(polled.failure) for polled in tick.failures},
+    )
+    return _result(warehouse, day, tick.loaded, said, check)
+
+
+def _result(
+    warehouse: Warehouse, day: date, loaded: Loaded, said: str, check: dg.AssetCheckResult
+) -> dg.MaterializeResult[None]:
+    metadata: dict[str, dg.MetadataValue[object] | int | str] = {
+        "what happened": said,
+        "dagster/row_count": plays_stored(warehouse),
+        "plays_new": loaded.plays_new,
+        "plays_changed": loaded.plays_changed,
+        "plays_on_pages": loaded.plays_read,
+        "pages": loaded.objects,
+        "quarantined": loaded.quarantined,
+        "newest plays": dg.MetadataValue.md(newest_plays(warehouse)),
+        "plays by hour": dg.MetadataValue.md(hours_of(warehouse, day)),
+    }
+    if loaded.first_played_at and loaded.last_played_at:
+        metadata["first play"] = dg.MetadataValue.timestamp(loaded.first_played_at)
+        metadata["last play"] = dg.MetadataValue.timestamp(loaded.last_played_at)
+    return dg.MaterializeResult(metadata=metadata, check_results=[check])

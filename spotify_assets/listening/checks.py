@@ -1,0 +1,178 @@
+"""Asset checks on `raw_plays`: each asks the stored rows, not the run that stored them.
+
+In a run for one partition a check reads what was fetched on that day; started without a partition, it reads all.
+Each is a query that returns the offending rows, and a sentence about them.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+
+from spotify_assets.listening.loading import DATASET
+from spotify_assets.listening.preview import markdown_table
+from spotify_assets.listening.tick import landed_on, not_loaded
+from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.warehouse import Warehouse
+
+MOST = 100
+PARTITION_TAG = "dagster/partition"
+EARLIEST = "2006-04-23"
+"""Spotify was founded then: a play before that day is a wrong time."""
+
+# The pages of the partition (all pages where none is given), and the plays that they were the first to hold.
+_OF_THE_PARTITION = """
+    with fetched as (
+        select lake_key, user_id, fetched_at, first_played_at, last_played_at
+        from ops.landed_objects
+        where dataset = 'recently_played'
+            and (%(day)s::date is null or (
+                fetched_at >= %(day)s::date::timestamp at time zone 'UTC'
+                and fetched_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+            ))
+    ),
+    spans as (
+        select user_id, min(first_played_at) as first_played_at, max(last_played_at) as last_played_at
+        from fetched
+        group by user_id
+    ),
+    plays as (
+        select p.*
+        from raw.plays as p
+        inner join spans as s
+            on s.user_id = p.user_id and p.played_at between s.first_played_at and s.last_played_at
+        where p.lake_key in (select lake_key from fetched)
+    )
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A check as data: `query` returns one row for each offence, at most 100 are fetched."""
+
+    name: str
+    description: str
+    query: str
+    columns: tuple[str, ...]
+    found: str
+    severity: dg.AssetCheckSeverity
+    blocking: bool = False
+
+
+QUESTIONS = (
+    Question(
+        name="keys_are_unique",
+        description="No play is stored twice: listener, end of the play and track together are unique.",
+        query="""
+            select user_id, played_at, track_id, count(*)
+            from raw.plays
+            where (user_id, played_at) in (select user_id, played_at from plays)
+            group by user_id, played_at, track_id
+            having count(*) > 1
+        """,
+        columns=("listener", "played_at", "track", "rows"),
+        found="{count} plays are stored more than once; rebuild the primary key of raw.plays and replay the day.",
+        severity=dg.AssetCheckSeverity.ERROR,
+        blocking=True,
+    ),
+    Question(
+        name="nothing_is_in_the_future",
+        description="No play ended later than two minutes after the moment at which Spotify reported it.",
+        query="""
+            select plays.user_id, plays.played_at, plays.track_id, fetched.fetched_at
+            from plays
+            inner join fetched using (lake_key)
+            where plays.played_at > fetched.fetched_at + interval '2 minutes'
+        """,
+        columns=("listener", "played_at", "track", "fetched_at"),
+        found="{count} plays end after the moment they were reported; check this machine's clock.",
+        severity=dg.AssetCheckSeverity.WARN,
+    ),
+    Question(
+        name="times_are_plausible",
+        description="Plays end after Spotify was founded, and no listener has five plays that end in the same second.",
+        query=f"""
+            select p.user_id, p.played_at, count(distinct q.track_id), 'end in one second'
+            from plays as p
+            inner join raw.plays as q
+                on q.user_id = p.user_id
+                and q.played_at >= date_trunc('second', p.played_at)
+                and q.played_at < date_trunc('second', p.played_at) + interval '1 second'
+            group by p.user_id, p.played_at
+            having count(distinct (q.played_at, q.track_id)) > 4
+            union all
+            select user_id, played_at, 1, 'before Spotify was founded'
+            from plays
+            where played_at < '{EARLIEST}'
+        """,
+        columns=("listener", "played_at", "plays", "why"),
+        found="{count} plays end at moments that can't be true; look at their lake objects.",
+        severity=dg.AssetCheckSeverity.WARN,
+    ),
+    Question(
+        name="nothing_is_quarantined",
+        description="Everything in the landed pages could be read.",
+        query="""
+            select q.lake_key, q.position, q.reason
+            from raw.quarantine as q
+            where q.lake_key in (select lake_key from fetched)
+        """,
+        columns=("lake key", "where", "why"),
+        found="{count} things in the landed pages could not be read; the rest is loaded, and they load on replay once "
+        "the parser can read them.",
+        severity=dg.AssetCheckSeverity.WARN,
+    ),
+)
+
+
+def verdict(question: Question, rows: list[tuple[object, ...]]) -> dg.AssetCheckResult:
+    """Passed where the query found nothing; else the sentence, the count and the first ten rows."""
+    count = f"{len(rows)} or more" if len(rows) == MOST else str(len(rows))
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=question.severity,
+        description=question.found.format(count=count) if rows else question.description,
+        metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))} if rows else {},
+    )
+
+
+def _check(question: Question) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset="raw_plays", name=question.name, description=question.description, blocking=question.blocking)
+    def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+        day = context.run.tags.get(PARTITION_TAG)
+        with warehouse.connect() as connection:
+            rows = connection.execute(f"{_OF_THE_PARTITION} {question.query} limit {MOST}", {"day": day}).fetchall()
+        return verdict(question, rows)
+
+    return check
+
+
+def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="raw_plays",
+        name="everything_landed_is_loaded",
+        description="Every page that lies in the lake for the partition has been loaded, by a listing of the lake.",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        lake: dg.ResourceParam[Lake],
+    ) -> dg.AssetCheckResult:
+        day = context.run.tags.get(PARTITION_TAG)
+        keys = landed_on(lake, [date.fromisoformat(day)]) if day else set(lake.list(f"{DATASET}/"))
+        left = sorted(not_loaded(warehouse, keys))
+        return dg.AssetCheckResult(
+            passed=not left,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(left)} of {len(keys)} landed pages are not loaded; materialize their day again."
+            if left
+            else f"All {len(keys)} landed pages are loaded.",
+            metadata={"not loaded": left[:10]},
+        )
+
+    return check
+
+
+def checks() -> list[dg.AssetChecksDefinition]:
+    """All checks on `raw_plays` that can be started on their own."""
+    return [*map(_check, QUESTIONS), _landed_and_not_loaded()]

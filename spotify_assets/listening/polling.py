@@ -1,0 +1,59 @@
+"""Asking Spotify for each listener's newest 50 plays, all at once, and landing each answer as it comes.
+
+Each listener fails alone, with a sentence. Once Spotify has told the app to stay away, or the warehouse is gone, no
+further call is made; answers under way still land.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+
+from spotify_assets.errors import LakeUnavailable, UserError, WarehouseUnavailable
+from spotify_assets.listening.loading import DATASET
+from spotify_assets.spotify.client import Answer
+from spotify_assets.spotify.outcomes import QuotaExceeded, RateLimited
+from spotify_assets.spotify.tokens import Listener
+from spotify_assets.storage.landing import Landed, Landing
+
+CALLS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Polled:
+    """How one listener's poll ended: landed, or failed with a sentence for a person."""
+
+    user_id: str
+    landed: Landed | None = None
+    failure: str | None = None
+    blocked: QuotaExceeded | RateLimited | None = None
+
+
+def poll(listeners: Sequence[Listener], ask: Callable[[Listener], Answer], landing: Landing) -> list[Polled]:
+    """Polls all listeners, at most 16 at once; in the order given."""
+    if not listeners:
+        return []
+    stop = Event()
+    with ThreadPoolExecutor(min(CALLS_AT_ONCE, len(listeners)), thread_name_prefix="poll") as pool:
+        return list(pool.map(lambda listener: _poll_one(listener, ask, landing, stop), listeners))
+
+
+def _poll_one(listener: Listener, ask: Callable[[Listener], Answer], landing: Landing, stop: Event) -> Polled:
+    user_id = listener.user_id
+    if stop.is_set():
+        return Polled(user_id, failure=f"{user_id} was not polled: an earlier call of this tick ended it for all.")
+    try:
+        answer = ask(listener)
+    except (QuotaExceeded, RateLimited) as blocked:
+        stop.set()
+        return Polled(user_id, failure=str(blocked), blocked=blocked)
+    except WarehouseUnavailable as gone:
+        stop.set()
+        return Polled(user_id, failure=str(gone))
+    except UserError as error:
+        return Polled(user_id, failure=str(error))
+    try:
+        return Polled(user_id, landed=landing.land(DATASET, answer.body, answer.fetched_at, user_id))
+    except (LakeUnavailable, WarehouseUnavailable) as error:
+        stop.set()
+        return Polled(user_id, failure=f"The answer for {user_id} could not be stored anywhere and is dropped: {error}")

@@ -1,0 +1,77 @@
+"""What a person sees who clicks `raw_plays`: the newest plays as a table and the day's listening as a small chart."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from spotify_assets.storage.warehouse import Warehouse
+
+BARS = " ▁▂▃▄▅▆▇█"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; a pipe in a title is escaped, an absent value is a dash."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def bar_chart(counts: Sequence[int]) -> str:
+    """One character a count, as high as its share of the largest."""
+    top = max(counts, default=0) or 1
+    return "".join(BARS[-(-count * (len(BARS) - 1) // top)] for count in counts)
+
+
+def newest_plays(warehouse: Warehouse) -> str:
+    """The newest ten plays as Markdown, or, where there are several listeners, why nobody's plays are shown."""
+    with warehouse.connect() as connection:
+        listeners = connection.execute("select count(distinct user_id) from ops.listeners").fetchone()
+        if listeners and listeners[0] != 1:
+            return "Plays are shown here only where there is one listener."
+        rows = connection.execute(
+            """
+            select p.played_at, t.name, a.names
+            from raw.plays as p
+            left join raw.tracks as t using (track_id)
+            left join lateral (
+                select string_agg(artist.name, ', ' order by ta.position) as names
+                from raw.track_artists as ta
+                inner join raw.artists as artist using (artist_id)
+                where ta.track_id = p.track_id
+            ) as a on true
+            order by p.played_at desc
+            limit 10
+            """
+        ).fetchall()
+    return markdown_table(["ended (UTC)", "track", "artists"], rows)
+
+
+def hours_of(warehouse: Warehouse, day: date) -> str:
+    """How many plays ended in each UTC hour of the day, as a chart of 24 characters."""
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            """
+            select extract(hour from played_at at time zone 'UTC')::int, count(*)
+            from raw.plays
+            where played_at >= %(day)s::date::timestamp at time zone 'UTC'
+                and played_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+            group by 1
+            """,
+            {"day": day},
+        ).fetchall()
+    counts = dict(rows)
+    return (
+        f"`{bar_chart([counts.get(hour, 0) for hour in range(24)])}` plays by UTC hour, {sum(counts.values())} in all"
+    )
+
+
+def plays_stored(warehouse: Warehouse) -> int:
+    """How many rows `raw.plays` has, as the loads keep count."""
+    with warehouse.connect() as connection:
+        row = connection.execute("select play_count from ops.raw_version").fetchone()
+    return int(row[0]) if row else 0

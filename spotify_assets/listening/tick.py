@@ -1,0 +1,109 @@
+"""One tick: move the spool, poll, land, load. Plain Python; `assets.py` puts it into Dagster.
+
+The order is what makes it lose nothing: an answer lies in the lake before anything reads it, and a tick also loads what
+an earlier one landed and could not load, found by listing the lake and not by trusting the ledger.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from os.path import commonprefix
+
+from spotify_assets.clock import Clock
+from spotify_assets.errors import LakeUnavailable
+from spotify_assets.listening.loading import DATASET, Loaded, load_objects
+from spotify_assets.listening.polling import Polled, poll
+from spotify_assets.spotify.blocks import Block, blocked_until, store_block
+from spotify_assets.spotify.client import Answer
+from spotify_assets.spotify.tokens import Listener
+from spotify_assets.storage.lake import Lake, parse_key
+from spotify_assets.storage.landing import Landing
+from spotify_assets.storage.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What a tick did. `blocked` is set when Spotify had told the app to stay away and nobody was called."""
+
+    polled: list[Polled] = field(default_factory=list)
+    loaded: Loaded = field(default_factory=Loaded)
+    moved_from_spool: int = 0
+    waiting_in_spool: int = 0
+    blocked: Block | None = None
+    lake_failure: str | None = None
+
+    @property
+    def failures(self) -> list[Polled]:
+        return [polled for polled in self.polled if polled.failure]
+
+
+def run_tick(
+    warehouse: Warehouse,
+    lake: Lake,
+    clock: Clock,
+    listeners: list[Listener],
+    ask: Callable[[Listener], Answer],
+    api_url: str,
+) -> Tick:
+    """Polls and loads for now. Raises `WarehouseUnavailable` when Postgres is lost: what landed loads at the next tick.
+
+    A lake that is down doesn't raise: answers wait in the spool, `lake_failure` says why, and nothing is loaded.
+    """
+    landing = Landing(lake, warehouse)
+    now = clock.now()
+    lake_failure: str | None = None
+    moved: list[str] = []
+    try:
+        moved = landing.move_spool()
+    except LakeUnavailable as down:
+        lake_failure = str(down)
+    with warehouse.connect() as connection:
+        block = blocked_until(connection, api_url, now)
+    polled = [] if block else poll(listeners, ask, landing)
+    for outcome in polled:
+        if outcome.blocked:
+            with warehouse.connect() as connection:
+                store_block(connection, api_url, outcome.blocked.until, str(outcome.blocked))
+    landed = [outcome.landed for outcome in polled if outcome.landed]
+    fresh = {entry.key for entry in landed if not entry.spooled} | set(moved)
+    lake_failure = next((entry.spooled for entry in landed if entry.spooled), lake_failure)
+    loaded = Loaded()
+    if not lake_failure:
+        try:
+            days = {now.date() - timedelta(days=1), now.date()}
+            loaded = load_objects(warehouse, lake, sorted(fresh | not_loaded(warehouse, landed_on(lake, days))))
+        except LakeUnavailable as down:
+            lake_failure = str(down)
+    return Tick(polled, loaded, len(moved), landing.waiting(), block, lake_failure)
+
+
+def landed_on(lake: Lake, days: Iterable[date]) -> set[str]:
+    """The keys of all pages that were fetched on these UTC days, from a listing of the lake."""
+    wanted = {day.isoformat() for day in days}
+    shared = commonprefix(sorted(wanted))
+    return {
+        key
+        for folder in lake.folders(f"{DATASET}/")
+        for key in lake.list(f"{folder}date={shared}")
+        if parse_key(key).fetched_at.date().isoformat() in wanted
+    }
+
+
+def not_loaded(warehouse: Warehouse, keys: set[str]) -> set[str]:
+    """Those of the keys that no finished load has taken."""
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            "select lake_key from ops.landed_objects where lake_key = any(%s) and loaded_version is not null",
+            (list(keys),),
+        ).fetchall()
+    return keys - {str(key) for (key,) in rows}
+
+
+def first_landing(lake: Lake) -> date | None:
+    """The UTC day of the first page in the lake; None where nothing was ever landed."""
+    days = [
+        date.fromisoformat(day.rstrip("/").rsplit("date=", 1)[1])
+        for folder in lake.folders(f"{DATASET}/")
+        for day in lake.folders(folder)[:1]
+    ]
+    return min(days, default=None)

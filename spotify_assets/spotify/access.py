@@ -1,0 +1,47 @@
+"""Spotify as this installation may reach it: one app, its listeners, and calls on behalf of each of them."""
+
+from dataclasses import dataclass, field
+
+from spotify_assets.clock import Clock
+from spotify_assets.settings import Settings
+from spotify_assets.spotify.client import Answer, SpotifyClient
+from spotify_assets.spotify.exchange import new_session
+from spotify_assets.spotify.oauth import SpotifyApp
+from spotify_assets.spotify.tokens import Listener, TokenStore
+from spotify_assets.storage.secrets import TokenCipher
+from spotify_assets.storage.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class SpotifyAccess:
+    """What a tick needs of Spotify. Opening it calls nobody."""
+
+    settings: Settings = field(repr=False)
+    tokens: TokenStore = field(repr=False)
+    clock: Clock
+
+    @classmethod
+    def open(cls, settings: Settings, warehouse: Warehouse, clock: Clock) -> "SpotifyAccess":
+        return cls(settings, TokenStore(warehouse, TokenCipher.from_settings(settings), clock), clock)
+
+    @property
+    def api_url(self) -> str:
+        return self.settings.spotify_api_url
+
+    def listeners(self) -> list[Listener]:
+        """Those who are connected at this API; `SPOTIFY_REFRESH_TOKEN` connects the first one, as `me`."""
+        if self.settings.spotify_client_id:
+            self.tokens.seed_from_environment(self.settings)
+        return self.tokens.connected(self.api_url)
+
+    def recently_played(self, listener: Listener) -> Answer:
+        """The listener's newest 50 plays, as Spotify sent them. Raises the types of `outcomes.py`."""
+        app = SpotifyApp.from_settings(self.settings)
+        with new_session() as session:
+            return SpotifyClient(
+                session=session,
+                api_url=self.api_url,
+                token=lambda rejected: self.tokens.access_token(listener.user_id, app, rejected=rejected),
+                clock=self.clock,
+                user_id=listener.user_id,
+            ).recently_played()

@@ -1,0 +1,72 @@
+"""Landing: a payload goes to the lake before anything reads it; where the lake is down it waits in `ops.spool`.
+
+Nothing is loaded from the spool. It moves to the lake at the next tick, and a row is deleted only after the lake has
+given the same bytes back.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from spotify_assets.errors import LakeUnavailable
+from spotify_assets.storage.lake import Lake, lake_key
+from spotify_assets.storage.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Where a payload lies now: under `key` in the lake, or, `spooled`, in the warehouse until the lake is back."""
+
+    key: str
+    spooled: str | None = None
+    """Why it had to be spooled, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Lands payloads. Needs the warehouse only when the lake is down."""
+
+    lake: Lake
+    warehouse: Warehouse
+
+    def land(self, dataset: str, payload: bytes, fetched_at: datetime, user_id: str | None) -> Landed:
+        """Stores a payload, byte for byte, under the key of its fetch time (UTC).
+
+        Raises `LakeUnavailable` where neither the lake nor the spool can take it.
+        """
+        key = lake_key(dataset, payload, fetched_at, user_id)
+        try:
+            self.lake.put(key, payload)
+        except LakeUnavailable as down:
+            with self.warehouse.connect() as connection:
+                connection.execute(
+                    "insert into ops.spool (lake_key, body, spooled_at) values (%s, %s, %s) on conflict do nothing",
+                    (key, payload, fetched_at),
+                )
+            return Landed(key, spooled=str(down))
+        return Landed(key)
+
+    def move_spool(self) -> list[str]:
+        """Moves what waits in the spool to the lake; returns the keys moved. Raises `LakeUnavailable`."""
+        moved = []
+        with self.warehouse.connect() as connection:
+            waiting = connection.execute("select lake_key from ops.spool order by lake_key").fetchall()
+        for (key,) in waiting:
+            with self.warehouse.connect() as connection:
+                row = connection.execute(
+                    "select body from ops.spool where lake_key = %s for update skip locked", (key,)
+                ).fetchone()
+                if row is None:  # another tick is moving it
+                    continue
+                body = bytes(row[0])
+                self.lake.put(key, body)
+                if self.lake.get(key) != body:
+                    raise LakeUnavailable(f"The lake gave other bytes back for {key}; the payload stays in ops.spool.")
+                connection.execute("delete from ops.spool where lake_key = %s", (key,))
+                moved.append(key)
+        return moved
+
+    def waiting(self) -> int:
+        """How many payloads wait in the spool."""
+        with self.warehouse.connect() as connection:
+            row = connection.execute("select count(*) from ops.spool").fetchone()
+        return int(row[0]) if row else 0
