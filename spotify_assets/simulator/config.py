@@ -1,0 +1,78 @@
+"""What a simulated Spotify is like: its tier, its app, its listeners and its moods. Nothing here does anything."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+Tier = Literal["extended", "legacy_dev", "new_dev"]
+"""The three surfaces of the Web API in 2026: Extended, apps made before 2026-02-11, and apps made since."""
+
+Rotation = Literal["none", "single_use", "sometimes"]
+"""Whether a refresh brings a new refresh token: never; always, and the old one dies; every second time."""
+
+FIRST_NAMES = ("alex", "bo", "chris", "dana", "eli", "finn", "gabi", "hana", "ines", "jona")
+
+
+def listener_names(count: int) -> tuple[str, ...]:
+    """Names for `count` listeners: `alex`, `bo`, …, `alex2`, `bo2`, …"""
+    size = len(FIRST_NAMES)
+    return tuple(FIRST_NAMES[n % size] + (str(n // size + 1) if n >= size else "") for n in range(count))
+
+
+@dataclass(frozen=True)
+class SimulatorConfig:
+    """Everything that can be chosen before the start; `POST /_sim/app` changes the app's part later.
+
+    Times are aware; spans are in seconds unless the name says otherwise; shares are between 0 and 1.
+    """
+
+    seed: int = 1
+    at: datetime | None = None
+    """The moment at which the clock stands; None is the real time."""
+    running: bool = False
+    """Whether a clock that was set goes on from there at the normal pace."""
+
+    listeners: tuple[str, ...] = ("alex",)
+    history_start: date = date(2019, 1, 1)
+    plays_a_day: float = 55
+    """Streams in a day on average, skips included; 0 gives listeners who play only what `POST /_sim/plays` says."""
+    time_zone: str | None = None
+    """Where the listeners live; None gives the first one Europe/Berlin and the others zones drawn from the seed."""
+    late_plays: float = 0.06
+    """The share of plays that Spotify publishes more than ten minutes late."""
+    very_late_plays: float = 0.01
+    """The share, within `late_plays`, that appears hours to four days late behind newer plays."""
+    short_pages: float = 0.015
+    local_files: float = 0.0
+    """The share of plays that are files of the listener's own, whose id is null."""
+    replay: Path | None = None
+    """Recorded polls (`.jsonl.xz`) that recently-played repeats instead of making up a life."""
+
+    tier: Tier = "new_dev"
+    client_id: str = "5a0ffed4bc0642d794ffd4ab473c1b8f"
+    client_secret: str = "c3f1a0d2b4e84c6f9a7b5d3e1f20486a"  # noqa: S105 - the made-up app of a made-up Spotify
+    redirect_uris: tuple[str, ...] = ("http://127.0.0.1/callback", "http://[::1]/callback")
+    premium: bool = True
+    """Whether the app's owner pays; Development Mode stops without it."""
+    allowlist: tuple[str, ...] | None = None
+    """Who may use an app in Development Mode; None is every listener."""
+
+    rotation: Rotation = "none"
+    access_token_seconds: int = 3600
+    refresh_token_months: int = 6
+    code_seconds: int = 600
+    rate_limit: int | None = None
+    """Calls of the app in any 30 seconds; None is no limit."""
+    retry_after: bool = True
+    """Whether a 429 for the rate limit says when to come back."""
+    daily_quota: int | None = None
+    """Calls in any 24 hours, after which the app is blocked for 13 to 15 hours; None is no quota."""
+
+    latency_seconds: float = 0.0
+    """How long every answer takes, in real time."""
+    state: Path | None = None
+    """A file that keeps the tokens, so that a restarted simulator still knows them."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 takes any free port."""
