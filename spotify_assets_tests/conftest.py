@@ -84,9 +84,9 @@ def s3_environment(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     """An empty lake, once in a folder and once on S3."""
     if request.param == "folder":
-        return open_lake(Settings(home=tmp_path / "lake_home"))
+        return open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path / "lake_home"))
     request.getfixturevalue("s3_environment")
-    return open_lake(Settings(home=tmp_path / "lake_home", lake_url=f"s3://lake-{next(_numbers)}/some/prefix"))
+    return open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path / "lake_home", lake_url=f"s3://lake-{next(_numbers)}/some/prefix"))
 
 
 def use_s3(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
