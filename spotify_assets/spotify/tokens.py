@@ -1,0 +1,239 @@
+"""Stored logins: who is connected, and an access token for each that is refreshed once for all processes.
+
+A refresh token may be good for one use only, so losing the answer to a refresh costs a person a new login. Hence:
+
+* A refresh holds the listener's advisory lock on a connection of its own; who waited for it finds the new token.
+* Before Spotify is asked, the database has proved by a write that it takes writes, and everything but the encryption
+  of the answer and one statement, which commits by itself, has been done.
+* When Postgres goes away between the answer and that statement, the statement is tried on new connections for ten
+  seconds more. Another process may have used the dead token in that time and marked the listener; storing the answer
+  takes the mark back.
+* That write beforehand is a note that a refresh is under way. After a kill it stays, so that the `needs_login` which
+  follows tells why.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg.rows import class_row
+
+from spotify_assets.clock import Clock
+from spotify_assets.errors import WarehouseUnavailable
+from spotify_assets.settings import Settings
+from spotify_assets.spotify import logins, stored
+from spotify_assets.spotify.models import Profile, TokenAnswer
+from spotify_assets.spotify.oauth import SpotifyApp
+from spotify_assets.spotify.outcomes import LoginRefused, ReauthRequired, Transient
+from spotify_assets.spotify.stored import Renewed, Status, StoredLogin
+from spotify_assets.storage.secrets import TokenCipher
+from spotify_assets.storage.warehouse import Warehouse
+
+# An access token is used only while it has this long to live, so that it doesn't die on the way.
+FRESH = timedelta(seconds=60)
+SAVE_SECONDS = 10.0
+# What psycopg raises from a statement when the server went away, and from the next one on that connection.
+_GONE = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A person whose history is kept. `connected_at` is the first login, in UTC; `time_zone` an IANA name."""
+
+    user_id: str
+    account_id: str | None
+    display_name: str | None
+    time_zone: str
+    status: Status
+    status_reason: str | None
+    api_url: str
+    connected_at: datetime
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """The logins in the warehouse, encrypted. Every method opens and closes a connection of its own.
+
+    All raise `WarehouseUnavailable` when Postgres is or goes away, and `SettingsError` when no key decrypts.
+    """
+
+    warehouse: Warehouse = field(repr=False)
+    cipher: TokenCipher = field(repr=False)
+    clock: Clock
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def listeners(self, api_url: str) -> list[Listener]:
+        """All listeners that logged in at this API, by name, including those who need to log in again."""
+        with self._connection() as connection, connection.cursor(row_factory=class_row(Listener)) as cursor:
+            return cursor.execute(
+                """
+                select
+                    user_id,
+                    account_id,
+                    display_name,
+                    time_zone,
+                    status,
+                    status_reason,
+                    api_url,
+                    connected_at
+                from ops.listeners
+                where api_url = %s
+                order by user_id
+                """,
+                (api_url,),
+            ).fetchall()
+
+    def connected(self, api_url: str) -> list[Listener]:
+        """The listeners of this API whose login works, as far as is known."""
+        return [listener for listener in self.listeners(api_url) if listener.status == "connected"]
+
+    def save_login(
+        self,
+        user_id: str,
+        answer: TokenAnswer,
+        consented_at: datetime,
+        profile: Profile,
+        time_zone: str,
+        api_url: str,
+    ) -> None:
+        """Stores a listener's consent. Who is known keeps name, zone and history, and is `connected` again.
+
+        Raises `LoginRefused`, see `logins.save_login`, and when the answer holds no refresh token.
+        """
+        if answer.refresh_token is None:
+            raise LoginRefused(f"Spotify sent no refresh token for {user_id}: log in again, accepting all permissions.")
+        login = logins.NewLogin(
+            user_id=user_id,
+            api_url=api_url,
+            profile=profile,
+            time_zone=time_zone,
+            consented_at=consented_at,
+            refresh_token=self.cipher.encrypt(answer.refresh_token.get_secret_value()),
+            access_token=self.cipher.encrypt(answer.access_token.get_secret_value()),
+            access_expires_at=self.clock.now() + timedelta(seconds=answer.expires_in),
+            scope=answer.scope,
+        )
+        with self._connection() as connection:
+            logins.save_login(connection, login)
+
+    def seed_from_environment(self, settings: Settings) -> bool:
+        """Makes SPOTIFY_REFRESH_TOKEN the listener `me` if nobody ever logged in at SPOTIFY_API_URL; tells if it did.
+
+        The consent counts from this first sight. Raises `LoginRefused` when `me` is a listener of another API.
+        """
+        token = settings.spotify_refresh_token
+        if token is None or not token.get_secret_value().strip():
+            return False
+        api_url = settings.spotify_api_url
+        with self._connection() as connection:
+            if logins.has_listeners(connection, api_url):
+                return False
+            encrypted = self.cipher.encrypt(token.get_secret_value().strip())
+            return logins.seed(connection, encrypted, api_url, self.clock.now())
+
+    def access_token(self, user_id: str, app: SpotifyApp, *, rejected: str | None = None) -> str:
+        """An access token with more than a minute to live, and not `rejected`, the one that Spotify has just refused.
+
+        Refreshes if need be; what it returns is stored by then. Raises `ReauthRequired` (the listener is marked, and
+        nobody is asked for them again before a new login; the stored token stays), `Transient` (nobody is marked),
+        `InvalidClient`, `BadRequest`, and `LoginRefused` for a name that isn't known at the app's API.
+        """
+        with self._connection() as connection:
+            connection.autocommit = True
+            try:
+                stored.lock_login(connection, user_id, until="close")
+            except psycopg.errors.LockNotAvailable:
+                raise Transient("POST /api/token", "another process holds the token's lock", user_id) from None
+            return self._access_token(connection, user_id, app, rejected)
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection]:
+        try:
+            with self.warehouse.connect() as connection:
+                yield connection
+        except _GONE:
+            raise WarehouseUnavailable(
+                f"{self.warehouse.where} went away while logins were looked up: see that it runs again; "
+                "the next tick goes on from there."
+            ) from None
+
+    def _access_token(self, connection: psycopg.Connection, user_id: str, app: SpotifyApp, rejected: str | None) -> str:
+        login = _usable(stored.read_login(connection, user_id), user_id, app)
+        now = self.clock.now()
+        if login.access_token and login.access_expires_at and login.access_expires_at - now > FRESH:
+            current = self.cipher.decrypt(login.access_token)
+            if current != rejected:
+                return current
+        refresh_token = self.cipher.decrypt(login.refresh_token)
+        stored.note_refresh_begun(connection, user_id, now)
+        refused: ReauthRequired | None = None
+        try:
+            answer = app.refresh(refresh_token)
+        except ReauthRequired as error:
+            refused = error
+        except Transient as error:
+            raise Transient(error.call, error.what, user_id, error.retry_after) from None
+        if refused:
+            raise _mark(connection, login, refused)
+        self._save(connection, self._renewed(login, answer, now))
+        return answer.access_token.get_secret_value()
+
+    def _renewed(self, login: StoredLogin, answer: TokenAnswer, now: datetime) -> Renewed:
+        rotated = answer.refresh_token
+        return Renewed(
+            login=login,
+            access_token=self.cipher.encrypt(answer.access_token.get_secret_value()),
+            refresh_token=self.cipher.encrypt(rotated.get_secret_value()) if rotated else None,
+            access_expires_at=now + timedelta(seconds=answer.expires_in),
+            refreshed_at=now,
+            scope=answer.scope,
+        )
+
+    def _save(self, connection: psycopg.Connection, renewed: Renewed) -> None:
+        try:
+            stored.write_renewed(connection, renewed)
+        except _GONE:
+            if renewed.refresh_token is None:
+                raise
+        else:
+            return
+        until = time.monotonic() + SAVE_SECONDS
+        while time.monotonic() < until:
+            self.sleep(0.2)
+            try:
+                with self.warehouse.connect() as another:
+                    stored.write_renewed(another, renewed)
+            except (*_GONE, WarehouseUnavailable):
+                continue
+            return
+        user_id = renewed.login.user_id
+        raise WarehouseUnavailable(
+            f"{self.warehouse.where} went away just when Spotify had replaced the token of listener {user_id}: "
+            f"once it runs, log in again with `spotify-assets login {user_id}`; nothing else is lost."
+        )
+
+
+def _usable(login: StoredLogin | None, user_id: str, app: SpotifyApp) -> StoredLogin:
+    if login is None:
+        raise LoginRefused(f"Nobody is logged in as {user_id}: run `spotify-assets login {user_id}`.")
+    if login.api_url != app.api_url:
+        raise LoginRefused(
+            f"Listener {user_id} logged in at {login.api_url}, and SPOTIFY_API_URL is {app.api_url}: "
+            "a token is sent only to where it came from; set SPOTIFY_API_URL back, or log in under another name."
+        )
+    if login.status == "needs_login":
+        raise ReauthRequired(login.status_reason or "it was refused before", user_id)
+    return login
+
+
+def _mark(connection: psycopg.Connection, login: StoredLogin, refused: ReauthRequired) -> ReauthRequired | Transient:
+    """Marks the listener and gives the error to raise."""
+    reason = refused.description
+    if login.status_reason:
+        reason = f"{reason}; {login.status_reason}, so its answer, with the next token, may have been lost"
+    if stored.mark_needs_login(connection, login, reason):
+        return ReauthRequired(reason, login.user_id)
+    return Transient("POST /api/token", "the login was renewed by somebody else meanwhile", login.user_id)
