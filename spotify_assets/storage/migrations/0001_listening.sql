@@ -42,7 +42,9 @@ create table ops.landed_objects (
     fetched_at timestamptz not null,
     loaded_version bigint,
     rows_read integer,
-    rows_quarantined integer
+    rows_quarantined integer,
+    first_played_at timestamptz,
+    last_played_at timestamptz
 );
 create index landed_objects_by_day on ops.landed_objects (dataset, fetched_at);
 
@@ -57,9 +59,11 @@ comment on table ops.spool is 'Payloads that could not be landed; they move to t
 -- versions become visible in their own order.
 create table ops.raw_version (
     only_row boolean primary key default true check (only_row),
-    version bigint not null
+    version bigint not null,
+    play_count bigint not null
 );
-insert into ops.raw_version (version) values (0);
+insert into ops.raw_version (version, play_count) values (0, 0);
+comment on column ops.raw_version.play_count is 'Rows of raw.plays, kept by the loads, so that no tick has to count them.';
 
 -- What each version changed, kept until a finished build has covered it.
 create table ops.changed_days (
