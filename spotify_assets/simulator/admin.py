@@ -1,17 +1,21 @@
 """The simulator's own addresses under `/_sim/`: clock, faults, log, plays, truth. They never take or return a token."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spotify_assets.simulator.catalogue import Track
 from spotify_assets.simulator.config import Rotation, Tier
+from spotify_assets.simulator.export import export_zip
 from spotify_assets.simulator.faults import Fault
+from spotify_assets.simulator.playlists import playlists_of
 from spotify_assets.simulator.shapes import Json
+from spotify_assets.simulator.streams import Stream
 from spotify_assets.simulator.timekeeping import iso_ms, to_ms
 from spotify_assets.simulator.world import World
 
@@ -75,7 +79,9 @@ class Admin:
             Route("/_sim/requests", self.requests, methods=["GET", "DELETE"]),
             Route("/_sim/plays", self.plays, methods=["POST"]),
             Route("/_sim/truth", self.truth),
+            Route("/_sim/export", self.export),
             Route("/_sim/listeners", self.listeners),
+            Route("/_sim/playlists", self.playlists),
             Route("/_sim/app", self.app, methods=["POST"]),
             Route("/_sim/revoke", self.revoke, methods=["POST"]),
         ]
@@ -102,14 +108,16 @@ class Admin:
         log = self._world.log
         if request.method == "DELETE":
             log.requests.clear()
-        since = int(request.query_params.get("since", 0))
-        logged = [asdict(call) | {"at": call.at.isoformat()} for call in log.requests[since:]]
+        since = request.query_params.get("since", "0")
+        if not since.isdigit():
+            raise BadCall("since is a number of requests")
+        logged = [asdict(call) | {"at": call.at.isoformat()} for call in log.requests[int(since) :]]
         return JSONResponse({"total": len(log.requests), "counts": log.counts(), "requests": logged})
 
     async def plays(self, request: Request) -> Response:
         given = GivenPlays.model_validate_json(await request.body())
         if given.user not in self._world.players:
-            return _unknown_user(given.user)
+            raise BadCall(f"no listener {given.user}")
         items = [(self._item(play), play) for play in given.plays]
         for item, play in items:
             visible_at = play.visible_at or play.played_at
@@ -117,18 +125,26 @@ class Admin:
         return JSONResponse({"items": [item for item, _ in items]}, 201)
 
     async def truth(self, request: Request) -> Response:
-        query, now = request.query_params, self._world.clock.now()
-        user = query.get("user", next(iter(self._world.listeners)))
-        if user not in self._world.listeners:
-            return _unknown_user(user)
-        begin = _moment(query.get("from")) or now - timedelta(days=7)
-        end = min(_moment(query.get("to")) or now, now)
-        streams = self._world.listeners[user].streams(to_ms(begin), to_ms(end) + 1)
+        """The true plays of a listener that ended in [from, to], by default the last seven days."""
+        user, streams = await self._streams(request, default=timedelta(days=7))
         return JSONResponse({"user": user, "plays": [stream.truth() for stream in streams]})
+
+    async def export(self, request: Request) -> Response:
+        """The extended streaming history of a listener as a zip, by default all of it up to now."""
+        _, streams = await self._streams(request, default=None)
+        packed = await run_in_threadpool(export_zip, self._world.catalogue, streams)
+        return Response(packed, media_type="application/zip")
 
     async def listeners(self, _request: Request) -> Response:
         accounts = self._world.accounts.values()
         return JSONResponse({"listeners": [asdict(account) for account in accounts]})
+
+    async def playlists(self, _request: Request) -> Response:
+        listing = [
+            {"id": each.id, "name": each.name, "owner": each.owner and each.owner.user, "public": each.is_public}
+            for each in playlists_of(self._world)
+        ]
+        return JSONResponse({"playlists": listing})
 
     async def app(self, request: Request) -> Response:
         change = AppChange.model_validate_json(await request.body())
@@ -139,9 +155,21 @@ class Admin:
     async def revoke(self, request: Request) -> Response:
         revocation = Revocation.model_validate_json(await request.body())
         if revocation.user not in self._world.accounts:
-            return _unknown_user(revocation.user)
+            raise BadCall(f"no listener {revocation.user}")
         self._world.book.revoke(revocation.user, access_only=revocation.access_only)
         return JSONResponse({"revoked": revocation.user})
+
+    async def _streams(self, request: Request, default: timedelta | None) -> tuple[str, list[Stream]]:
+        """The listener and the streams that a query asks for; never any that haven't ended."""
+        query, now = request.query_params, self._world.clock.now()
+        user = query.get("user", next(iter(self._world.listeners)))
+        if user not in self._world.listeners:
+            raise BadCall(f"no listener {user}")
+        history = datetime.combine(self._world.config.history_start, time(), UTC)
+        begin = _moment(query.get("from")) or (now - default if default else history)
+        end = min(_moment(query.get("to")) or now, now)
+        listener = self._world.listeners[user]
+        return user, await run_in_threadpool(listener.streams, to_ms(begin), to_ms(end) + 1)
 
     def _item(self, play: GivenPlay) -> Json:
         if play.item is not None:
@@ -150,7 +178,7 @@ class Admin:
         if track is None:
             found = self._world.catalogue.find_track(play.track_id) if play.track_id else self._a_track(play)
             if found is None:
-                raise UnknownTrack(play.track_id)
+                raise BadCall(f"no track {play.track_id}")
             track = self._world.shapes.track(found)
         return {"track": track, "played_at": iso_ms(to_ms(play.played_at)), "context": None}
 
@@ -160,8 +188,8 @@ class Admin:
         return artist.albums[0].tracks[0]
 
 
-class UnknownTrack(Exception):
-    """A play was given with a track id that the catalogue doesn't have."""
+class BadCall(Exception):
+    """An admin address was called with something that can't be used."""
 
 
 async def explain(_request: Request, error: Exception) -> Response:
@@ -173,9 +201,8 @@ async def explain(_request: Request, error: Exception) -> Response:
 def _moment(text: str | None) -> datetime | None:
     if not text:
         return None
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadCall(f"{text} is no ISO time") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)
-
-
-def _unknown_user(user: str) -> Response:
-    return JSONResponse({"error": f"no listener {user}"}, 404)

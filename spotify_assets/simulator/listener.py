@@ -110,7 +110,7 @@ class Listener:
             cursor=start,
             reason=rng.choice(("appload", "clickrow", "clickrow", "playbtn", "remote")),
             shuffle=rng.random() < 0.35,
-            offline=rng.random() < 0.03,
+            offline=rng.random() < 0.04,
             incognito=rng.random() < 0.02,
             platform=rng.choice(_PLATFORMS),
         )
@@ -153,9 +153,9 @@ class Listener:
         length = content.duration_ms
         reason_end, ms_played = "trackdone", length
         roll = rng.random()
-        if roll < (0.06 if session.mode == "album" else 0.2):
+        if roll < (0.1 if session.mode == "album" else 0.27):
             reason_end = rng.choices(("fwdbtn", "clickrow", "backbtn"), (8, 2, 1))[0]
-            ms_played = rng.randint(0, 29_000) if rng.random() < 0.75 else int(length * rng.uniform(0.15, 0.9))
+            ms_played = rng.randint(0, 29_000) if rng.random() < 0.8 else int(length * rng.uniform(0.15, 0.9))
         elif is_last or choice.episode:
             reason_end = rng.choice(("endplay", "logout", "unexpected-exit-while-paused", "trackdone"))
             ms_played = length if reason_end == "trackdone" else int(length * rng.uniform(0.05, 1.0))

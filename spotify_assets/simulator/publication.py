@@ -23,8 +23,9 @@ class Publication:
     def __init__(self, config: SimulatorConfig) -> None:
         self._seed = config.seed
         self._very_late = config.very_late_plays
-        # A stall of some ten hours covers about two fifths of a day's plays.
-        self._stalls_a_day = max(0.0, config.late_plays - config.very_late_plays) / 0.4
+        self._is_punctual = config.late_plays <= 0
+        # A stall covers some 60 % of its day's plays; the rest of the late ones are offline batches.
+        self._stalls_a_day = max(0.0, config.late_plays - config.very_late_plays) / 0.9
 
     def publish(self, rng: Random, stream: Stream) -> Stream:
         """Decides whether the API ever reports a stream, when, and the export's time."""
@@ -40,16 +41,19 @@ class Publication:
 
     def sync_late(self, rng: Random, session: Sequence[Stream]) -> list[Stream]:
         """What was played offline appears when the device is back; some batches are stamped with that moment."""
+        if self._is_punctual:
+            return list(session)
         synced = session[-1].ended_ms + rng.randint(60_000, 90 * 60_000)
-        is_bunched, at, out = rng.random() < 0.3, synced, []
+        shown, at, out = synced + rng.randint(3_000, 20_000), synced, list[Stream]()
+        is_bunched = rng.random() < 0.45 and len(session) <= 20
         for stream in session:
-            at += rng.randint(50, 900)
-            visible = (
-                None if stream.visible_at_ms is None else max(stream.visible_at_ms, synced + rng.randint(3_000, 20_000))
-            )
-            played_at = at if is_bunched else stream.played_at_ms
-            export_ts = _export_ts(rng, at) if is_bunched else stream.export_ts
-            out.append(replace(stream, played_at_ms=played_at, visible_at_ms=visible, export_ts=export_ts))
+            # The same track again gets a second of its own: nobody could tell it from a repeated row.
+            at += rng.randint(50, 900) + (4_000 if out and out[-1].track == stream.track else 0)
+            visible = None if stream.visible_at_ms is None else max(stream.visible_at_ms, shown)
+            if is_bunched:
+                stamped = replace(stream, played_at_ms=at, export_ts=_export_ts(rng, at))
+                visible = None if visible is None else max(visible, at + 3_000)
+            out.append(replace(stamped if is_bunched else stream, visible_at_ms=visible))
         return out
 
     def stall(self, user: str, day: date, midnight_ms: int, streams: Sequence[Stream]) -> list[Stream]:
@@ -57,10 +61,10 @@ class Publication:
         rng = Random(f"{self._seed}|{user}|stall|{day.isoformat()}")  # noqa: S311 - not secrets
         if rng.random() >= self._stalls_a_day:
             return list(streams)
-        begins = midnight_ms + int(rng.uniform(5, 20) * _HOUR)
-        ends = begins + int(rng.uniform(3, 16) * _HOUR)
+        begin = rng.uniform(5, 20)
+        begins, ends = (midnight_ms + int(hour * _HOUR) for hour in (begin, min(begin + rng.uniform(3, 16), 28.5)))
         return [
-            replace(stream, visible_at_ms=ends + rng.randint(0, 30_000))
+            replace(stream, visible_at_ms=ends)
             if stream.visible_at_ms is not None and begins <= stream.visible_at_ms < ends
             else stream
             for stream in streams

@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from spotify_assets.simulator import api
-from spotify_assets.simulator.admin import Admin, UnknownTrack, explain
+from spotify_assets.simulator import api, playlists
+from spotify_assets.simulator.admin import Admin, BadCall, explain
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.http import Call, Handler, endpoint, json_response
 from spotify_assets.simulator.oauth import Refused
@@ -27,6 +27,9 @@ _API: dict[str, Handler] = {
     "/artists": api.guarded(api.artists),
     "/albums/{id}": api.guarded(api.album),
     "/albums": api.guarded(api.albums),
+    "/playlists/{id}": api.guarded(playlists.playlist),
+    "/playlists/{id}/items": api.guarded(playlists.items),
+    "/playlists/{id}/tracks": api.guarded(playlists.tracks),
     "/audio-features": api.guarded(api.audio_features),
     "/audio-features/{id}": api.guarded(api.audio_features),
     "/recommendations": api.guarded(api.recommendations),
@@ -57,9 +60,7 @@ def make_app(world: World) -> Starlette:
         Route("/api/token", endpoint(world, _token), methods=["POST"]),
         *(Route(f"/v1{path}", endpoint(world, handler)) for path, handler in _API.items()),
     ]
-    return Starlette(
-        routes=routes, exception_handlers=dict.fromkeys((ValidationError, ValueError, UnknownTrack), explain)
-    )
+    return Starlette(routes=routes, exception_handlers={ValidationError: explain, BadCall: explain})
 
 
 class SimulatorServer:
@@ -74,7 +75,9 @@ class SimulatorServer:
         self._socket = socket.create_server((config.host, config.port), backlog=512)
         self.url = f"http://{config.host}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(
-            uvicorn.Config(make_app(self.world), log_level="critical", access_log=False, lifespan="off", ws="none")
+            uvicorn.Config(
+                make_app(self.world), log_config=None, log_level="error", access_log=False, lifespan="off", ws="none"
+            )
         )
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="simulator", daemon=True)
 
