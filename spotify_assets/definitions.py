@@ -12,17 +12,19 @@ def defs() -> dg.Definitions:
     from spotify_assets.automation.jobs import jobs
     from spotify_assets.listening.assets import raw_plays_asset
     from spotify_assets.listening.checks import checks
-    from spotify_assets.modelling.assets import dbt_models
+    from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
+    from spotify_assets.modelling.project import find_project
     from spotify_assets.partitions import fetch_days
     from spotify_assets.resources import resources
     from spotify_assets.settings import settings
 
     days = fetch_days(settings().lake_start)
+    project = find_project(settings().home_path)
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=[raw_plays_asset(days), *dbt_models()],
+            assets=[raw_plays_asset(days), *build_dbt_assets(project)],
             asset_checks=checks(),
-            resources=resources(),
+            resources={**resources(), "dbt_builds": dbt_builds(project)},
             executor=dg.in_process_executor,
         ),
         jobs(days),

@@ -9,43 +9,34 @@ from spotify_assets.storage.lake import Lake, open_lake
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 
 
-class ClockResource(dg.ConfigurableResourceFactory[Clock]):
-    """The clock that `SPOTIFY_ASSETS_CLOCK` names, by default the real time."""
-
-    def create_resource(self, context: dg.InitResourceContext) -> Clock:  # noqa: ARG002
-        return clock_from(settings())
+@dg.resource(description="The clock that SPOTIFY_ASSETS_CLOCK names, by default the real time.")
+def clock_resource() -> Clock:
+    return clock_from(settings())
 
 
-class WarehouseResource(dg.ConfigurableResourceFactory[Warehouse]):
-    """Postgres: the one of `DATABASE_URL`, or an embedded one, started when it isn't running."""
-
-    def create_resource(self, context: dg.InitResourceContext) -> Warehouse:  # noqa: ARG002
-        return open_warehouse(settings())
+@dg.resource(description="Postgres: that of DATABASE_URL, or an embedded one, started when it isn't running.")
+def warehouse_resource() -> Warehouse:
+    return open_warehouse(settings())
 
 
-class LakeResource(dg.ConfigurableResourceFactory[Lake]):
-    """The lake of `LAKE_URL`: S3, or a folder under the home."""
-
-    def create_resource(self, context: dg.InitResourceContext) -> Lake:  # noqa: ARG002
-        return open_lake(settings())
+@dg.resource(description="The lake of LAKE_URL: S3, or a folder under the home.")
+def lake_resource() -> Lake:
+    return open_lake(settings())
 
 
-class SpotifyResource(dg.ConfigurableResourceFactory[SpotifyAccess]):
-    """Spotify's accounts and Web API, with the logins that the warehouse keeps."""
-
-    warehouse: dg.ResourceDependency[Warehouse]
-    clock: dg.ResourceDependency[Clock]
-
-    def create_resource(self, context: dg.InitResourceContext) -> SpotifyAccess:  # noqa: ARG002
-        return SpotifyAccess.open(settings(), self.warehouse, self.clock)
+@dg.resource(
+    description="Spotify's accounts and Web API, with the logins that the warehouse keeps.",
+    required_resource_keys={"warehouse", "clock"},
+)
+def spotify_resource(context: dg.InitResourceContext) -> SpotifyAccess:
+    return SpotifyAccess.open(settings(), context.resources.warehouse, context.resources.clock)
 
 
-def resources() -> dict[str, object]:
+def resources() -> dict[str, dg.ResourceDefinition]:
     """The resources by the names under which assets ask for them."""
-    warehouse, clock = WarehouseResource(), ClockResource()
     return {
-        "warehouse": warehouse,
-        "lake": LakeResource(),
-        "clock": clock,
-        "spotify": SpotifyResource(warehouse=warehouse, clock=clock),
+        "warehouse": warehouse_resource,
+        "lake": lake_resource,
+        "clock": clock_resource,
+        "spotify": spotify_resource,
     }

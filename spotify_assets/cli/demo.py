@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from spotify_assets.cli.runs import run_job
+from spotify_assets.cli.poll import tick
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
-from spotify_assets.listening.assets import ASKED_ON_TAG
 from spotify_assets.settings import Settings, settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
@@ -52,10 +51,10 @@ def demo() -> None:
         console.print(f"Spotify is simulated at {simulator.url}; its listener is connected as [b]{LISTENER}[/b].")
         for moment in track(moments[:-1], "Polling the last days", console=console, disable=len(moments) == 1):
             _set_clock(simulator, moment)
-            _tick("polling", chosen, moment)
+            tick(chosen, only=["raw_plays"])
         _set_clock(simulator, moments[-1])
         console.print("Polling now, building the models, checking …")
-        _tick("listening", chosen, moments[-1])
+        tick(chosen)
         _show(console, warehouse, before)
     console.print(f"\nDone in {monotonic() - started:.0f} s. Run it again: it adds only what is new.")
     console.print("See it in Dagster:   [b]make dev[/b], then http://127.0.0.1:3000")
@@ -66,12 +65,13 @@ def demo() -> None:
 @contextmanager
 def simulated_spotify() -> Iterator[SimulatorServer]:
     """A simulator, with the environment of this process pointing at it and at its clock."""
-    with SimulatorServer(SimulatorConfig(listeners=(LISTENER,), history_start=(datetime.now(UTC) - 2 * SPAN).date())) as simulator:
+    config = SimulatorConfig(listeners=(LISTENER,))
+    with SimulatorServer(config) as simulator:
         os.environ |= {
             "SPOTIFY_API_URL": simulator.api_url,
             "SPOTIFY_ACCOUNTS_URL": simulator.accounts_url,
-            "SPOTIFY_CLIENT_ID": simulator.config.client_id,
-            "SPOTIFY_CLIENT_SECRET": simulator.config.client_secret,
+            "SPOTIFY_CLIENT_ID": config.client_id,
+            "SPOTIFY_CLIENT_SECRET": config.client_secret,
             "SPOTIFY_ASSETS_CLOCK": simulator.clock_url,
         }
         os.environ.pop("SPOTIFY_REFRESH_TOKEN", None)
@@ -113,11 +113,6 @@ def _connect(chosen: Settings, warehouse: Warehouse) -> None:
         ).me()
     store = TokenStore(warehouse, TokenCipher.from_settings(chosen), clock)
     store.save_login(LISTENER, tokens, clock.now(), profile, "Europe/Berlin", chosen.spotify_api_url)
-
-
-def _tick(job: str, chosen: Settings, moment: datetime) -> None:
-    day = moment.date().isoformat()
-    run_job(job, chosen, partition=day, tags={ASKED_ON_TAG: day})
 
 
 def _stored(warehouse: Warehouse) -> int:

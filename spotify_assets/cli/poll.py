@@ -1,12 +1,14 @@
 """`spotify-assets poll`: one tick now, in this process."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import typer
 
 from spotify_assets.cli.runs import run_job
 from spotify_assets.clock import clock_from, today
 from spotify_assets.listening.assets import ASKED_ON_TAG
-from spotify_assets.settings import settings
+from spotify_assets.settings import Settings, settings
 
 
 def poll() -> None:
@@ -14,9 +16,13 @@ def poll() -> None:
 
     Example: spotify-assets poll
     """
-    day = today(clock_from(settings())).isoformat()
-    result = run_job("listening", settings(), partition=day, tags={ASKED_ON_TAG: day})
-    typer.echo(said(result))
+    typer.echo(tick(settings()))
+
+
+def tick(chosen: Settings, only: Sequence[str] | None = None) -> str:
+    """Runs a tick, or `only` some assets of it; returns what a person wants to know. Raises `UserError`."""
+    day = today(clock_from(chosen)).isoformat()
+    return said(run_job("listening", chosen, partition=day, tags={ASKED_ON_TAG: day}, only=only))
 
 
 def said(result: dg.ExecuteInProcessResult) -> str:

@@ -1,6 +1,6 @@
 """`spotify-assets replay`: a range of days from the lake into the warehouse, in one run with one build."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -8,8 +8,9 @@ import typer
 from spotify_assets.cli.poll import said
 from spotify_assets.cli.runs import run_job
 from spotify_assets.clock import clock_from, today
+from spotify_assets.errors import UserError
 from spotify_assets.listening.tick import first_landing
-from spotify_assets.settings import settings
+from spotify_assets.settings import Settings, settings
 from spotify_assets.storage.lake import open_lake
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -24,11 +25,17 @@ def replay(
 
     Example: spotify-assets replay --from 2026-01-01 --to 2026-01-31
     """
-    landed = first_landing(open_lake(settings()))
+    typer.echo(replay_days(settings(), first.date() if first else None, last.date() if last else None))
+
+
+def replay_days(chosen: Settings, first: date | None, last: date | None) -> str:
+    """Replays the days, from the first landing to today where none are given. Raises `UserError`."""
+    landed = first_landing(open_lake(chosen))
     if landed is None:
-        typer.echo("The lake is empty: there is nothing to replay.")
-        return
-    start = max(first.date() if first else landed, settings().lake_start)
-    end = last.date() if last else today(clock_from(settings()))
+        return "The lake is empty: there is nothing to replay."
+    start = max(first or landed, chosen.lake_start)
+    end = last or today(clock_from(chosen))
+    if end < start:
+        raise UserError(f"{end} lies before {start}: give --from and --to in order, not before LAKE_START.")
     tags = {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}
-    typer.echo(said(run_job("replay", settings(), tags=tags)))
+    return said(run_job("replay", chosen, tags=tags))

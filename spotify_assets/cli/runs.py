@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -24,21 +24,33 @@ def dagster_home(settings: Settings) -> Path:
         if not config.exists():
             shutil.copyfile(packaged("dagster.yaml"), config)
     except OSError as error:
-        raise UserError(f"Dagster's history can't be kept in {home}: {error.strerror}. Set DAGSTER_HOME elsewhere.") from error
+        raise UserError(
+            f"Dagster's history can't be kept in {home}: {error.strerror}. Set DAGSTER_HOME elsewhere."
+        ) from error
     return home
 
 
 def run_job(
-    name: str, settings: Settings, *, partition: str | None = None, tags: Mapping[str, str] | None = None
+    name: str,
+    settings: Settings,
+    *,
+    tags: Mapping[str, str],
+    partition: str | None = None,
+    only: Sequence[str] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Runs a job to its end. Raises `UserError` with the sentence of the step that failed."""
+    """Runs a job, or `only` some of its assets, to its end. Raises `UserError` with the failed step's sentence."""
     from spotify_assets.definitions import defs
 
     dagster_home(settings)
     job = defs().resolve_job_def(name)
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(
-            run_config=QUIET, instance=instance, partition_key=partition, tags=tags, raise_on_error=False
+            run_config=QUIET,
+            instance=instance,
+            partition_key=partition,
+            tags=tags,
+            asset_selection=[dg.AssetKey(asset) for asset in only] if only else None,
+            raise_on_error=False,
         )
     if not result.success:
         raise UserError(failure_of(result))

@@ -69,7 +69,7 @@ def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         lake: dg.ResourceParam[Lake],
         spotify: dg.ResourceParam[SpotifyAccess],
         clock: dg.ResourceParam[Clock],
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster does not know the parametrised form for an asset with checks
         with a_sentence_for_a_person():
             days = [date.fromisoformat(key) for key in context.partition_keys]
             keys = sorted(landed_on(lake, days))
@@ -146,7 +146,7 @@ def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick) -> dg.Materiali
 def _result(
     warehouse: Warehouse, day: date, loaded: Loaded, said: str, check: dg.AssetCheckResult
 ) -> dg.MaterializeResult[None]:
-    metadata: dict[str, dg.MetadataValue[object] | int | str] = {
+    metadata: dict[str, str | int | dg.MarkdownMetadataValue | dg.TimestampMetadataValue] = {
         "what happened": said,
         "dagster/row_count": plays_stored(warehouse),
         "plays_new": loaded.plays_new,

@@ -64,7 +64,7 @@ def hours_of(warehouse: Warehouse, day: date) -> str:
             """,
             {"day": day},
         ).fetchall()
-    counts = dict(rows)
+    counts = {int(hour): int(count) for hour, count in rows}
     return (
         f"`{bar_chart([counts.get(hour, 0) for hour in range(24)])}` plays by UTC hour, {sum(counts.values())} in all"
     )

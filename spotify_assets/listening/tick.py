@@ -7,6 +7,7 @@ an earlier one landed and could not load, found by listing the lake and not by t
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import islice
 from os.path import commonprefix
 
 from spotify_assets.clock import Clock
@@ -104,6 +105,6 @@ def first_landing(lake: Lake) -> date | None:
     days = [
         date.fromisoformat(day.rstrip("/").rsplit("date=", 1)[1])
         for folder in lake.folders(f"{DATASET}/")
-        for day in lake.folders(folder)[:1]
+        for day in islice(lake.folders(folder), 1)
     ]
     return min(days, default=None)

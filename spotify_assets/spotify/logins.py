@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 
+from spotify_assets.settings import is_loopback
 from spotify_assets.spotify.models import Profile
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.spotify.stored import lock_login
@@ -68,7 +69,7 @@ def conflict(user_id: str, profile: Profile, api_url: str, known: Sequence[Known
                     f"This Spotify account is already connected as {listener.user_id}: "
                     f"run `spotify-assets login {listener.user_id}`, or log in as somebody else at Spotify."
                 )
-        elif listener.api_url != api_url:
+        elif listener.api_url != api_url and not (is_loopback(listener.api_url) and is_loopback(api_url)):
             return (
                 f"The name {user_id} belongs to a login at {listener.api_url}, not at {api_url}: "
                 "choose another name for this one."
@@ -117,7 +118,8 @@ def _write(connection: psycopg.Connection, login: NewLogin, time_zone: str) -> N
         set account_id = excluded.account_id,
             display_name = coalesce(known.display_name, excluded.display_name),
             status = 'connected',
-            status_reason = null
+            status_reason = null,
+            api_url = excluded.api_url
         """,
         (
             login.user_id,

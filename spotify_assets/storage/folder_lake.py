@@ -61,6 +61,17 @@ class FolderLake:
             self._check_it_is_there()
             yield from self._keys_below(self._root, "", prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._problems_as_sentences():
+            self._check_it_is_there()
+            folder = self._path(prefix.rstrip("/"))
+            if folder.is_dir():
+                yield from sorted(
+                    f"{prefix}{entry.name}/"
+                    for entry in os.scandir(folder)
+                    if entry.is_dir() and not entry.name.startswith(".")
+                )
+
     def exists(self, key: str) -> bool:
         path = self._path(key)
         with self._problems_as_sentences():

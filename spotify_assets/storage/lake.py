@@ -54,6 +54,9 @@ class Lake(Protocol):
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted by code point."""
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The folders right below `prefix`, sorted, without listing what is in them. All end with a slash."""
+
     def exists(self, key: str) -> bool: ...
 
     def delete(self, key: str) -> None:

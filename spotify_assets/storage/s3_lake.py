@@ -92,6 +92,15 @@ class S3Lake:
                 for entry in page.get("Contents", []):
                     yield entry["Key"].removeprefix(self._prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._problems_as_sentences():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix, Delimiter="/"
+            )
+            for page in pages:
+                for entry in page.get("CommonPrefixes", []):
+                    yield entry["Prefix"].removeprefix(self._prefix)
+
     def exists(self, key: str) -> bool:
         name = self._prefix + check_key(key)
         with self._problems_as_sentences():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from threading import Lock
+from types import TracebackType
 
 import psycopg
 from psycopg import conninfo
@@ -13,6 +14,37 @@ from spotify_assets.storage.migrations import migrate
 
 _migrated: set[str] = set()
 _migrating = Lock()
+
+
+# SQLSTATE classes: connection, resources (a full disk), operator (a shutdown), system.
+_LOST = ("08", "53", "57", "58")
+
+
+class _Connection(psycopg.Connection):
+    """A connection whose `with` block says in a sentence that the database went away."""
+
+    where = "Postgres"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        except psycopg.Error as at_commit:
+            error = error or at_commit
+            if not _is_lost(error):
+                raise
+        if error is not None and _is_lost(error):
+            raise WarehouseUnavailable(
+                f"{self.where} went away or can't go on ({str(error).strip().splitlines()[0]}); see that it runs and has "
+                "room; the next tick goes on from there."
+            ) from error
+
+
+def _is_lost(error: BaseException) -> bool:
+    if isinstance(error, psycopg.InterfaceError):
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in _LOST
 
 
 @dataclass(frozen=True)
@@ -34,11 +66,11 @@ class Warehouse:
     def connect(self) -> psycopg.Connection:
         """Opens a connection: UTC, no autocommit; as a context manager it commits (or rolls back) and closes.
 
-        Raises `WarehouseUnavailable` where the database can't be reached. One that goes away later raises
-        `psycopg.OperationalError` from the statement that noticed.
+        Raises `WarehouseUnavailable` where the database can't be reached, and at the end of the `with` block where it
+        went away, or ran out of disk or memory, inside it.
         """
         try:
-            return psycopg.connect(
+            connection = _Connection.connect(
                 self.dsn,
                 connect_timeout=10,
                 application_name="spotify_assets",
@@ -49,11 +81,13 @@ class Warehouse:
                 keepalives_count=3,
                 tcp_user_timeout=60_000,
             )
+            connection.where = self.where
         except psycopg.OperationalError as error:
             reason = str(error).strip().splitlines()[-1].strip()
             raise WarehouseUnavailable(
                 f"{self.where} can't be used ({reason}); start it (or correct DATABASE_URL) and try again."
             ) from error
+        return connection
 
     def migrate(self) -> list[str]:
         """Brings the schema up to date; returns the names of the steps that were missing."""
