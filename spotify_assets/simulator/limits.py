@@ -42,7 +42,8 @@ class Limits:
         if self.blocked_until is not None:
             return TooMany(ceil((self.blocked_until - now).total_seconds()), is_quota=True)
         if config.rate_limit is not None and len(self._recent) >= config.rate_limit:
-            return TooMany(max(1, ceil((self._recent[0] + _WINDOW - now).total_seconds())), is_quota=False)
+            oldest = self._recent[0] if self._recent else now
+            return TooMany(max(1, ceil((oldest + _WINDOW - now).total_seconds())), is_quota=False)
         self._recent.append(now)
         self._today.append(now)
         return None

@@ -24,8 +24,8 @@ class Publication:
         self._seed = config.seed
         self._very_late = config.very_late_plays
         self._is_punctual = config.late_plays <= 0
-        # A stall covers some 60 % of its day's plays; the rest of the late ones are offline batches.
-        self._stalls_a_day = max(0.0, config.late_plays - config.very_late_plays) / 0.9
+        # A stall covers some 60 % of its day's plays; offline batches bring the rest of the late ones.
+        self._stalls_a_day = max(0.0, config.late_plays - config.very_late_plays) / 1.3
 
     def publish(self, rng: Random, stream: Stream) -> Stream:
         """Decides whether the API ever reports a stream, when, and the export's time."""
