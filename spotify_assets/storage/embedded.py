@@ -1,17 +1,11 @@
 """The embedded Postgres: a server of the home's own, that commands start when they need it and that outlives them.
 
-In the home, under `postgres/`: `data`, `pipeline.password` and `admin.password` (mode 0600), `port`, `lock`,
-`server.log`, `socket`. As root the data lies in /var/lib/spotify-assets/<hash of the home>, noted in `data_directory`.
-
-A lost password file is made anew, and the password set in Postgres's single-user mode. When root deletes a home, its
-data stays behind in /var/lib; the next start in the same place stops the server left over, sets that data aside as
-`<hash>.removed` (the last one is kept), and begins with an empty warehouse, as it does for everybody else.
+What lies where is postgres_home.py's business. A lost password file is made anew, and the password set in Postgres's
+single-user mode.
 """
 
-import fcntl
 import hashlib
 import os
-import secrets
 import shutil
 import socket
 import tempfile
@@ -24,15 +18,9 @@ import psycopg
 from psycopg import sql
 
 from spotify_assets.errors import WarehouseUnavailable
-from spotify_assets.storage.postgres_cluster import ADMIN, Cluster, Server, is_alive
-from spotify_assets.storage.postgres_programs import (
-    SYSTEM_FOLDER,
-    Account,
-    ensure_system_folder,
-    reachable_programs,
-    unprivileged_account,
-)
-from spotify_assets.storage.private_files import ensure_private_folder, write_private
+from spotify_assets.storage.postgres_cluster import ADMIN, Cluster, Server, is_alive, server_on
+from spotify_assets.storage.postgres_home import PostgresHome, cluster_on
+from spotify_assets.storage.private_files import ensure_private_folder
 
 ROLE = "pipeline"
 DATABASE = "spotify"
@@ -50,44 +38,46 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home = Path(os.path.realpath(home))
-        self._folder = self._home / "postgres"
+        self._files = PostgresHome(home)
 
     def start(self) -> None:
         """Starts the server unless it runs, creating everything on first use."""
         with self._problems_as_sentences():
             if self.is_running():
                 return
-            ensure_private_folder(self._folder)
-            with self._lock():
+            ensure_private_folder(self._files.folder)
+            with self._files.lock():
                 if self.is_running():
                     return
-                cluster = self._cluster_made_if_needed()
+                cluster = self._files.cluster_made_if_needed()
                 self._bring_up(cluster)
                 self._let_the_pipeline_in(cluster)
 
     def stop(self) -> bool:
         """Stops the server and returns whether it ran. Creates nothing."""
         with self._problems_as_sentences():
-            data = self._known_data() or self._left_behind()
-            if data is None:
+            data = self._files.data() or self._files.left_behind()
+            if data is None or not self._files.owns(data):
                 return False
-            if not self._folder.exists():
-                return _cluster(data).stop()
-            with self._lock():
-                return _cluster(data).stop()
+            if not self._files.folder.exists():
+                return cluster_on(data).stop()
+            with self._files.lock():
+                return cluster_on(data).stop()
 
     def destroy(self) -> None:
         """Stops the server and deletes its data, passwords and log. The rest of the home stays."""
         with self._problems_as_sentences():
             self.stop()
-            data = self._known_data() or self._left_behind()
-            if data is not None and data.parent != self._folder:
+            data = self._files.data() or self._files.left_behind()
+            if data is not None and self._files.owns(data) and data.parent != self._files.folder:
                 shutil.rmtree(data.parent)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self._files.folder, ignore_errors=True)
 
     def is_running(self) -> bool:
-        """Whether the server answers, to our password: nobody else's server does that."""
+        """Whether this home's server runs and lets the pipeline's role in."""
+        data = self._files.data()
+        if data is None or not self._files.owns(data) or server_on(data) is None:
+            return False
         try:
             with psycopg.connect(self.dsn(), connect_timeout=5):
                 return True
@@ -103,121 +93,36 @@ class EmbeddedPostgres:
         return self._dsn(ADMIN, database)
 
     def _dsn(self, role: str, database: str) -> str:
-        try:
-            port = (self._folder / "port").read_text()
-            password = self._password_file(role).read_text()
-        except FileNotFoundError:
+        port, password = self._files.port(), self._files.password(role)
+        if port is None or not password:
             raise WarehouseUnavailable(
-                f"The embedded Postgres of {self._home} is not there yet; start it with: spotify-assets db start"
-            ) from None
+                f"The embedded Postgres of {self._files.home} has not been started yet; "
+                "start it with: spotify-assets db start"
+            )
         return f"postgresql://{role}:{password}@{_HOST}:{port}/{database}"
-
-    def _password_file(self, role: str) -> Path:
-        return self._folder / f"{'admin' if role == ADMIN else role}.password"
-
-    def _password(self, role: str) -> str:
-        path = self._password_file(role)
-        if not path.exists() or not path.read_text():
-            write_private(path, secrets.token_hex(24))
-        return path.read_text()
-
-    # Where the data lies
-
-    def _known_data(self) -> Path | None:
-        own = self._folder / "data"
-        note = self._folder / "data_directory"
-        if own.is_dir():
-            return own
-        return Path(note.read_text()) if note.exists() else None
-
-    def _left_behind(self) -> Path | None:
-        data = self._system_folder() / "data"
-        return data if os.geteuid() == 0 and data.is_dir() else None
-
-    def _system_folder(self) -> Path:
-        return SYSTEM_FOLDER / hashlib.sha256(os.fsencode(self._home)).hexdigest()[:16]
-
-    def _cluster_made_if_needed(self) -> Cluster:
-        data = self._known_data()
-        if data is None:
-            return self._new_cluster()
-        if data.parent != self._folder:
-            self._check_whose(data)
-        return _cluster(data)
-
-    def _check_whose(self, data: Path) -> None:
-        if os.geteuid() != 0:
-            raise WarehouseUnavailable(
-                f"The warehouse of {self._home} was made by root and lies in {data}; "
-                "run the command as root, or name another folder in SPOTIFY_ASSETS_HOME."
-            )
-        if not data.is_dir():
-            raise WarehouseUnavailable(
-                f"The warehouse's data in {data} is gone; restore it, or delete {self._folder} to begin with an empty "
-                "warehouse and fill it from the lake with: spotify-assets replay"
-            )
-        note = data.parent / "home"
-        recorded = Path(note.read_text())
-        if recorded == self._home:
-            return
-        if (recorded / "postgres" / "data_directory").exists():
-            raise WarehouseUnavailable(
-                f"{self._home} is a copy of {recorded}, and both name the data in {data}; delete {self._folder} "
-                "to begin with an empty warehouse there and fill it from the lake with: spotify-assets replay"
-            )
-        write_private(note, str(self._home))  # the home was moved
-
-    def _new_cluster(self) -> Cluster:
-        place = self._folder
-        if os.geteuid() == 0:
-            place = self._system_folder()
-            if self._left_behind() is not None:
-                _cluster(place / "data").stop()
-                aside = place.with_name(f"{place.name}.removed")
-                shutil.rmtree(aside, ignore_errors=True)
-                place.rename(aside)
-            account = unprivileged_account()
-            ensure_system_folder()
-            place.mkdir(mode=0o700, exist_ok=True)
-            os.chown(place, account.uid, account.gid)
-            write_private(place / "home", str(self._home))
-        cluster = _cluster(place / "data")
-        cluster.create(self._password(ADMIN))
-        if place != self._folder:
-            write_private(self._folder / "data_directory", str(cluster.data))
-        return cluster
-
-    # Bringing the server up
 
     def _bring_up(self, cluster: Cluster) -> None:
         give_up = time.monotonic() + 30
-        log = self._folder / "server.log"
+        log = self._files.log
         if log.exists() and log.stat().st_size > _LOG_LIMIT:
             log.replace(log.with_suffix(".log.1"))
         while True:
             seen = log.stat().st_size if log.exists() else 0
-            running = cluster.server()
+            running = server_on(cluster.data)
             pid = running.pid if running else cluster.launch(self._free_port(), _socket_folder(cluster), log)
             ready = _wait_until_ready(cluster, pid)
             if ready is not None:
-                write_private(self._folder / "port", str(ready.port))
+                self._files.note_port(ready.port)
                 return
-            with log.open("rb") as file:
-                file.seek(seen)
-                said = file.read().decode(errors="replace").splitlines()
-            complaints = [line for line in said if "FATAL" in line or "PANIC" in line or "could not" in line]
-            passing = any(trouble in line for line in complaints for trouble in _PASSING_TROUBLES)
-            if not passing or time.monotonic() > give_up:
-                reason = (complaints or said or ["it said nothing"])[-1]
+            complaint = _complaint(log, seen)
+            if time.monotonic() > give_up or not any(trouble in complaint for trouble in _PASSING_TROUBLES):
                 raise WarehouseUnavailable(
-                    f"The embedded Postgres of {self._home} did not start ({reason.strip()}); its log is {log}."
+                    f"The embedded Postgres of {self._files.home} did not start ({complaint}); its log is {log}."
                 )
             time.sleep(0.3)
 
     def _free_port(self) -> int:
-        kept = self._folder / "port"
-        wanted = int(kept.read_text()) if kept.exists() else 0
-        for port in (wanted, 0):
+        for port in (self._files.port() or 0, 0):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -228,8 +133,9 @@ class EmbeddedPostgres:
         raise WarehouseUnavailable("No port is free on 127.0.0.1 for the embedded Postgres; end what holds them all.")
 
     def _let_the_pipeline_in(self, cluster: Cluster) -> None:
-        self._password(ADMIN)
-        password = self._password(ROLE)
+        """Makes the role, its password and its database what they should be, whatever a kill or a deletion left."""
+        admin_password = self._files.password_made_if_needed(ADMIN)
+        password = self._files.password_made_if_needed(ROLE)
         if self.is_running():
             return
         try:
@@ -238,39 +144,16 @@ class EmbeddedPostgres:
             if "password authentication failed" not in str(error):
                 raise
             cluster.stop()
-            cluster.set_admin_password(self._password(ADMIN))
+            cluster.set_admin_password(admin_password)
             self._bring_up(cluster)
+        role, database = sql.Identifier(ROLE), sql.Identifier(DATABASE)
         with psycopg.connect(self.admin_dsn(), connect_timeout=10, autocommit=True) as admin:
             verifier = admin.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256").decode()
-            role = admin.execute("select 1 from pg_roles where rolname = %s", (ROLE,)).fetchone()
-            verb = sql.SQL("alter" if role else "create")
-            admin.execute(sql.SQL("{} role {} login password {}").format(verb, sql.Identifier(ROLE), verifier))
+            known = admin.execute("select 1 from pg_roles where rolname = %s", (ROLE,)).fetchone()
+            verb = sql.SQL("alter" if known else "create")
+            admin.execute(sql.SQL("{} role {} login password {}").format(verb, role, verifier))
             if admin.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
-                admin.execute(
-                    sql.SQL("create database {} owner {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLE))
-                )
-
-    # Locks and sentences
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            give_up = time.monotonic() + 180
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > give_up:
-                        raise WarehouseUnavailable(
-                            f"Another process has been starting or stopping the Postgres of {self._home} for three "
-                            "minutes; end it, then try again."
-                        ) from None
-                    time.sleep(0.05)
-            yield
-        finally:
-            os.close(descriptor)
+                admin.execute(sql.SQL("create database {} owner {}").format(database, role))
 
     @contextmanager
     def _problems_as_sentences(self) -> Iterator[None]:
@@ -278,28 +161,29 @@ class EmbeddedPostgres:
             yield
         except OSError as error:
             raise WarehouseUnavailable(
-                f"The warehouse's folder {self._home} can't be used ({error.strerror}: {error.filename}); "
+                f"The warehouse's folder {self._files.home} can't be used ({error.strerror}: {error.filename}); "
                 "repair it, name another one in SPOTIFY_ASSETS_HOME, or set DATABASE_URL."
             ) from error
         except psycopg.Error as error:
             reason = str(error).strip().splitlines()[0]
             raise WarehouseUnavailable(
-                f"The embedded Postgres of {self._home} can't be used ({reason}); its log is {self._folder}/server.log."
+                f"The embedded Postgres of {self._files.home} can't be used ({reason}); its log is {self._files.log}."
             ) from error
 
 
-def _cluster(data: Path) -> Cluster:
-    account = None
-    if os.geteuid() == 0:
-        owner = (data if data.exists() else data.parent).stat()
-        account = Account(owner.st_uid, owner.st_gid)
-    return Cluster(data, reachable_programs(), account)
+def _complaint(log: Path, seen: int) -> str:
+    """What a server that did not start gave as its reason, in the part of the log after `seen` bytes."""
+    with log.open("rb") as file:
+        file.seek(seen)
+        said = file.read().decode(errors="replace").splitlines()
+    complaints = [line for line in said if any(word in line for word in ("FATAL", "PANIC", "could not"))]
+    return (complaints or said or ["it gave no reason"])[-1].strip()
 
 
 def _wait_until_ready(cluster: Cluster, pid: int) -> Server | None:
     give_up = time.monotonic() + 300  # a crash may have left much to recover
     while time.monotonic() < give_up:
-        server = cluster.server()
+        server = server_on(cluster.data)
         if server is not None and server.pid == pid and server.is_ready:
             return server
         if not is_alive(pid):

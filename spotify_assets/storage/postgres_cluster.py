@@ -5,6 +5,7 @@ What lies where in the home, passwords and roles are embedded.py's business.
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -51,6 +52,15 @@ _DETACH = '"$0" "$@" >&2 </dev/null & echo $!'
 
 
 @dataclass(frozen=True)
+class Server:
+    """A running postmaster."""
+
+    pid: int
+    port: int
+    is_ready: bool
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A data directory, the programs for it, and the account that owns it (None: the caller's own)."""
 
@@ -60,9 +70,9 @@ class Cluster:
 
     def create(self, admin_password: str) -> None:
         """Runs initdb. A kill in the middle leaves nothing that looks like a data directory."""
-        half_made = self.data.with_name(f"{self.data.name}.new")
-        shutil.rmtree(half_made, ignore_errors=True)
-        password_file = self.data.with_name("initdb.password")
+        # The initdb of a command that was killed may still be at work: it and we must not share a folder.
+        half_made = self.data.with_name(f"{self.data.name}.new.{secrets.token_hex(4)}")
+        password_file = half_made.with_name(f"{half_made.name}.password")
         write_private(password_file, admin_password)
         try:
             self._run(
@@ -82,7 +92,13 @@ class Cluster:
         self._run("postgres", "--single", "-D", str(self.data), *_options(), "postgres", entered=statement)
 
     def launch(self, port: int, sockets: Path | None, log: Path) -> int:
-        """Starts a server that outlives this process, and returns its pid at once: it may still fail to come up."""
+        """Starts a server that outlives this process, and returns its pid at once: it may still fail to come up.
+
+        None may run: the caller holds the home's lock and has looked with `server_on`.
+        """
+        for left_over in self.data.parent.glob(f"{self.data.name}.new.*"):
+            left_over.unlink() if left_over.is_file() else shutil.rmtree(left_over, ignore_errors=True)
+        _clear_misleading_note(self.data / "postmaster.pid")
         write_private(self.data / "pg_hba.conf", _HBA)
         arguments = ["-D", str(self.data), "-p", str(port), *_options()]
         arguments += ["-c", f"unix_socket_directories={sockets or ''}", "-c", "unix_socket_permissions=0700"]
@@ -103,24 +119,9 @@ class Cluster:
             )
         return int(shell.stdout)
 
-    def server(self) -> "Server | None":
-        """The server that runs on this data directory now, however it was started."""
-        note = self.data / "postmaster.pid"
-        try:
-            lines = note.read_text().splitlines()
-        except FileNotFoundError:
-            return None
-        if len(lines) < 4 or not is_alive(pid := int(lines[0])):
-            return None
-        if not _works_in(pid, self.data):
-            # After a reboot the number belongs to somebody else, which Postgres itself would take for a server.
-            note.unlink(missing_ok=True)
-            return None
-        return Server(pid, int(lines[3]), is_ready=len(lines) > 7 and lines[7].strip() == "ready")
-
     def stop(self) -> bool:
         """Stops the server, if one runs, and returns whether one did. Open transactions are rolled back."""
-        running = self.server()
+        running = server_on(self.data)
         if running is None:
             return False
         for kind, patience in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 20.0)):
@@ -158,13 +159,17 @@ class Cluster:
             )
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running postmaster."""
-
-    pid: int
-    port: int
-    is_ready: bool
+def server_on(data: Path) -> Server | None:
+    """The server that runs on a data directory now, however it was started."""
+    note = data / "postmaster.pid"
+    try:
+        lines = note.read_text().splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    pid = _number(lines)
+    if pid is None or len(lines) < 4 or not is_alive(pid) or not _works_in(pid, data):
+        return None
+    return Server(pid, int(lines[3]), is_ready=len(lines) > 7 and lines[7].strip() == "ready")
 
 
 def is_alive(pid: int) -> bool:
@@ -177,6 +182,21 @@ def is_alive(pid: int) -> bool:
         return False
     except FileNotFoundError:
         return not Path("/proc/self").exists()
+
+
+def _number(lines: list[str]) -> int | None:
+    return int(lines[0]) if lines and lines[0].isdigit() else None
+
+
+def _clear_misleading_note(note: Path) -> None:
+    """Removes a note that Postgres would stumble over; with any other it finds out itself whether it may start.
+
+    After a reboot the number may belong to another process of ours; after a power cut the file may be empty.
+    """
+    if note.exists():
+        pid = _number(note.read_text().splitlines())
+        if pid is None or is_alive(pid):
+            note.unlink()
 
 
 def _works_in(pid: int, data: Path) -> bool:

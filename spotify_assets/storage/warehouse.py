@@ -36,8 +36,8 @@ class _Connection(psycopg.Connection):
                 raise
         if error is not None and _is_lost(error):
             raise WarehouseUnavailable(
-                f"{self.where} went away or can't go on ({str(error).strip().splitlines()[0]}); see that it runs and has "
-                "room; the next tick goes on from there."
+                f"{self.where} went away or can't go on ({str(error).strip().splitlines()[0]}); "
+                "see that it runs and has room; the next tick goes on from there."
             ) from error
 
 
