@@ -60,12 +60,9 @@ def test_a_day_is_the_same_whichever_days_were_asked_for_before() -> None:
 
 def test_listeners_share_a_world_and_differ_in_taste() -> None:
     world = World(SimulatorConfig(listeners=listener_names(3)))
+    begin, end = to_ms(BEGIN), to_ms(BEGIN + timedelta(days=30))
     heard = [
-        {
-            stream.track.artist
-            for stream in listener.streams(to_ms(BEGIN), to_ms(BEGIN + timedelta(days=30)))
-            if stream.track
-        }
+        {stream.track.artist for stream in listener.streams(begin, end) if stream.track}
         for listener in world.listeners.values()
     ]
     assert heard[0] & heard[1]
@@ -79,7 +76,8 @@ def test_played_at_is_the_end_of_the_play(year: Year) -> None:
     ]
     ends = _share([later is not None and abs(gap - later.duration_ms) < 3000 for gap, _, later in gaps])
     starts = _share([earlier is not None and abs(gap - earlier.duration_ms) < 3000 for gap, earlier, _ in gaps])
-    assert ends > 0.5 > 0.1 > starts
+    assert ends > 0.5
+    assert starts < 0.1
 
 
 def test_some_plays_are_late_and_one_in_a_hundred_behind_newer_ones(year: Year) -> None:
