@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -55,13 +55,26 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 
 
 @pytest.fixture
-def warehouse(postgres_server: EmbeddedPostgres) -> Iterator[Warehouse]:
-    """A warehouse of its own for each test: migrated and empty."""
-    name = f"test_{next(_numbers)}"
-    create_database(postgres_server, name, template=_TEMPLATE)
-    yield open_warehouse(Settings(database_url=database_dsn(postgres_server, name)))
+def new_warehouse(postgres_server: EmbeddedPostgres) -> Iterator[Callable[[], Warehouse]]:
+    """Makes warehouses, migrated and empty, that are dropped after the test."""
+    made = []
+
+    def make() -> Warehouse:
+        name = f"test_{next(_numbers)}"
+        create_database(postgres_server, name, template=_TEMPLATE)
+        made.append(name)
+        return open_warehouse(Settings(database_url=database_dsn(postgres_server, name)))
+
+    yield make
     with psycopg.connect(postgres_server.admin_dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        for name in made:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def warehouse(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
+    """A warehouse of its own for each test."""
+    return new_warehouse()
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,7 @@ class Warehouse:
         Raises `WarehouseUnavailable` where the database can't be reached, and at the end of the `with` block where it
         went away, or ran out of disk or memory, inside it.
         """
+        where = self.where
         try:
             connection = _Connection.connect(
                 self.dsn,
@@ -81,11 +82,11 @@ class Warehouse:
                 keepalives_count=3,
                 tcp_user_timeout=60_000,
             )
-            connection.where = self.where
+            connection.where = where
         except psycopg.OperationalError as error:
             reason = str(error).strip().splitlines()[-1].strip()
             raise WarehouseUnavailable(
-                f"{self.where} can't be used ({reason}); start it (or correct DATABASE_URL) and try again."
+                f"{where} can't be used ({reason}); start it (or correct DATABASE_URL) and try again."
             ) from error
         return connection
 
@@ -114,11 +115,15 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
 
 def _parts(dsn: str) -> dict[str, str]:
+    # The parser's own message repeats parts of the address, as the port does where a password holds a bare slash.
+    unreadable = SettingsError(
+        "DATABASE_URL is no address that Postgres understands; it should look like "
+        "postgresql://user:password@host:5432/database, with special characters percent-encoded."
+    )
     try:
-        return {name: str(value) for name, value in conninfo.conninfo_to_dict(dsn).items()}
+        parts = {name: str(value) for name, value in conninfo.conninfo_to_dict(dsn).items()}
     except psycopg.ProgrammingError:
-        # The parser's message repeats parts of the address, maybe of the password.
-        raise SettingsError(
-            "DATABASE_URL is no address that Postgres understands; it should look like "
-            "postgresql://user:password@host:5432/database, with special characters percent-encoded."
-        ) from None
+        raise unreadable from None
+    if not all(port.isdigit() for port in parts.get("port", "5432").split(",")):
+        raise unreadable
+    return parts

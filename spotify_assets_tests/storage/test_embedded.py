@@ -185,7 +185,7 @@ def test_a_pid_file_that_is_empty_or_names_a_stranger_after_a_reboot_is_no_serve
     assert run(server, "select n from plays") == [(1,)]
 
 
-@pytest.mark.parametrize("after", [0.4, 0.55, 0.7, 0.85, 1.0, 1.2])
+@pytest.mark.parametrize("after", [0.45, 0.6, 0.8, 1.1])
 def test_a_first_start_killed_at_any_moment_is_made_good_by_the_next(home: Path, after: float) -> None:
     with subprocess.Popen([sys.executable, "-c", START, home], stdout=subprocess.DEVNULL) as starter:
         time.sleep(after)
