@@ -1,0 +1,9 @@
+select
+    album_id,
+    name as album_name,
+    album_type,
+    release_date,
+    release_date_precision,
+    total_tracks,
+    image_url
+from {{ source('raw', 'albums') }}

@@ -1,0 +1,4 @@
+select
+    artist_id,
+    name as artist_name
+from {{ source('raw', 'artists') }}

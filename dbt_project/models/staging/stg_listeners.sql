@@ -1,0 +1,4 @@
+select
+    user_id,
+    time_zone
+from {{ source('ops', 'listeners') }}

@@ -1,0 +1,6 @@
+{#- The condition is true for every row. -#}
+{% test holds(model, condition) %}
+select 1 as broken
+from {{ model }}
+where not ({{ condition }})
+{% endtest %}

@@ -1,0 +1,173 @@
+"""The bookkeeping of dbt's builds: what has to be built, the lock that serializes builds, and `ops.builds`.
+
+No Dagster and no dbt. A build covers the versions of `raw` in (from_version, to_version]; what each of them changed is
+in `ops.changed_days` and `ops.changed_ids`. A build that never finished (a failed audit, a killed process) is
+superseded by the next one, which starts again from the last *finished* one: nothing has to be cleaned up.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import psycopg
+
+from spotify_assets.clock import Clock
+from spotify_assets.storage.warehouse import Warehouse
+
+_LOCK = 4_207_735_214_310_556_162  # any number that no other program on the same database takes
+
+
+@dataclass(frozen=True)
+class FinishedBuild:
+    """The last build whose marts became complete."""
+
+    to_version: int
+    code_hash: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the next build does, and why in one sentence for a person."""
+
+    kind: Literal["skip", "incremental", "full"]
+    reason: str
+    from_version: int
+    to_version: int
+    code_hash: str
+
+
+def plan(
+    last_finished: FinishedBuild | None,
+    current_version: int,
+    code_hash: str,
+    relations_present: bool,
+    unfinished_since: Collection[str] = (),
+) -> Plan:
+    """Decides what the next build does.
+
+    `unfinished_since` holds the code hashes of the builds that were begun after the last finished one and never
+    finished: one with other code may have left relations of another shape.
+    """
+    if last_finished is None:
+        return Plan("full", "Nothing has been built yet.", 0, current_version, code_hash)
+    since = last_finished.to_version
+    if last_finished.code_hash != code_hash:
+        reason = "The models' code or a listener's time zone changed since the last finished build."
+        return Plan("full", reason, since, current_version, code_hash)
+    if any(other != code_hash for other in unfinished_since):
+        reason = "A build with other code was begun since the last finished one and never finished."
+        return Plan("full", reason, since, current_version, code_hash)
+    if not relations_present:
+        return Plan("full", "Tables of the models are missing from the warehouse.", since, current_version, code_hash)
+    if since == current_version:
+        reason = f"Nothing changed since the last finished build (version {since} of raw): dbt was not needed."
+        return Plan("skip", reason, since, current_version, code_hash)
+    reason = f"Versions {since + 1} to {current_version} of raw are new since the last finished build."
+    return Plan("incremental", reason, since, current_version, code_hash)
+
+
+def read_plan(connection: psycopg.Connection, models_hash: str, relations: Sequence[tuple[str, str]]) -> Plan:
+    """Looks at the warehouse and decides. `relations` are the (schema, name) pairs that the models make."""
+    with connection.transaction():
+        version = _one(connection, "select version from ops.raw_version")
+        finished = connection.execute(
+            "select build_id, to_version, code_hash from ops.builds where finished_at is not null "
+            "order by build_id desc limit 1"
+        ).fetchone()
+        unfinished = connection.execute(
+            "select distinct code_hash from ops.builds where finished_at is null and build_id > %s",
+            (finished[0] if finished else 0,),
+        ).fetchall()
+        zones = connection.execute("select user_id, time_zone from ops.listeners order by user_id").fetchall()
+        present = _one(
+            connection,
+            "select count(*) from unnest(%s::text[], %s::text[]) as wanted (schema_name, relation_name) "
+            "where to_regclass(format('%%I.%%I', schema_name, relation_name)) is not null",
+            ([schema for schema, _ in relations], [name for _, name in relations]),
+        )
+    return plan(
+        FinishedBuild(finished[1], finished[2]) if finished else None,
+        version,
+        combined_hash(models_hash, zones),
+        present == len(relations),
+        [code_hash for (code_hash,) in unfinished],
+    )
+
+
+def combined_hash(models_hash: str, zones: Sequence[tuple[str, str]]) -> str:
+    """The hash of all that a model's rows depend on besides `raw`: its code and the listeners' time zones."""
+    return hashlib.sha256(repr((models_hash, zones)).encode()).hexdigest()
+
+
+def start(connection: psycopg.Connection, todo: Plan, clock: Clock, run_id: str | None) -> int:
+    """Writes the row that makes this the current build (the scope views read it), and returns its number."""
+    with connection.transaction():
+        return _one(
+            connection,
+            "insert into ops.builds (from_version, to_version, code_hash, is_full, started_at, run_id) "
+            "values (%s, %s, %s, %s, %s, %s) returning build_id",
+            (todo.from_version, todo.to_version, todo.code_hash, todo.kind == "full", clock.now(), run_id),
+        )
+
+
+def finish(connection: psycopg.Connection, build_id: int, clock: Clock) -> None:
+    """Marks the marts as complete up to the build's version, and forgets which rows it was about."""
+    with connection.transaction():
+        version = _one(
+            connection,
+            "update ops.builds set finished_at = %s where build_id = %s returning to_version",
+            (clock.now(), build_id),
+        )
+        connection.execute("delete from ops.changed_days where version <= %s", (version,))
+        connection.execute("delete from ops.changed_ids where version <= %s", (version,))
+
+
+class BuildLock:
+    """The lock that serializes builds, on a connection of its own: whoever dies lets go of it."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._connection: psycopg.Connection | None = None
+
+    @property
+    def is_held(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """The connection that holds the lock, in autocommit; for the bookkeeping of the build."""
+        if self._connection is None:
+            raise RuntimeError("the build lock is not held")
+        return self._connection
+
+    def take(self, *, wait: bool = False) -> bool:
+        """Takes the lock, and says whether it got it; with `wait` it stays until it has."""
+        if self._connection is not None:
+            return True
+        connection = self._warehouse.connect()
+        try:
+            connection.autocommit = True
+            if wait:
+                connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+            elif not _one(connection, "select pg_try_advisory_lock(%s)", (_LOCK,)):
+                connection.close()
+                return False
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return True
+
+    def release(self) -> None:
+        """Lets go; nothing happens where it isn't held."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _one(connection: psycopg.Connection, query: str, parameters: Sequence[object] = ()) -> int:
+    row = connection.execute(query.encode(), parameters).fetchone()
+    if row is None:
+        raise RuntimeError(f"no row came back from: {query}")
+    return int(row[0])

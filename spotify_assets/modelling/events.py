@@ -1,0 +1,61 @@
+"""dbt's results as Dagster events."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from spotify_assets.modelling.previews import Glance
+from spotify_assets.modelling.runner import NodeResult
+from spotify_assets.modelling.session import Outcome
+
+
+def materialization(
+    asset: dg.AssetKey, outcome: Outcome, result: NodeResult | None, glance: Glance | None, schema: dg.TableSchema
+) -> dg.MaterializeResult[None]:
+    """A model that was built, skipped or left to another run, with what a person wants to know of it."""
+    metadata: dict[str, dg.MetadataValue[Any] | int | float | str | dg.TableSchema] = {
+        "why": outcome.reason,
+        "rows_written": 0,
+        "dagster/column_schema": schema,
+    }
+    if result is not None:
+        metadata["seconds"] = result.seconds
+        metadata["rows_written"] = result.rows_written or 0
+    if outcome.build_id is not None:
+        metadata["build"] = outcome.build_id
+    if glance is not None and glance.row_count is not None:
+        metadata["dagster/row_count"] = glance.row_count
+        if glance.is_estimate:
+            metadata["row_count_is"] = "Postgres' estimate"
+    if glance is not None and glance.preview is not None:
+        metadata["preview"] = dg.MetadataValue.md(glance.preview)
+    return dg.MaterializeResult(asset_key=asset, metadata=metadata)
+
+
+def check_result(result: NodeResult, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
+    """A test's verdict; a warning does not stop anything."""
+    metadata: dict[str, int | float | str] = {"status": result.status, "seconds": result.seconds}
+    if result.failures is not None:
+        metadata["failed_rows"] = result.failures
+    if result.compiled_path:
+        metadata["sql"] = result.compiled_path
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=result.status == "pass",
+        severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
+        description=result.message or None,
+        metadata=metadata,
+    )
+
+
+def column_schema(node: Mapping[str, Any]) -> dg.TableSchema:
+    """The columns that dbt's manifest describes, with their types."""
+    columns = node["columns"].values()
+    return dg.TableSchema(
+        [
+            dg.TableColumn(column["name"], column["data_type"] or "", description=column["description"])
+            for column in columns
+        ]
+    )

@@ -1,0 +1,153 @@
+"""What tests of the models need: a project with a home, and a hand that changes `raw` as a load does."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from spotify_assets.clock import FixedClock
+from spotify_assets.modelling.project import Project, find_project
+from spotify_assets.modelling.session import BuildSession, Outcome
+from spotify_assets.storage.warehouse import Warehouse
+
+CLOCK = FixedClock(datetime(2026, 11, 21, 12, tzinfo=UTC))
+
+Play = tuple[str, str, str]  # listener, played_at (ISO, UTC), track id
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Changes `raw` as a load does: one transaction, the next version, and what it changed."""
+
+    warehouse: Warehouse
+
+    def listener(self, user_id: str, time_zone: str) -> None:
+        with self.warehouse.connect() as connection:
+            connection.execute(
+                "insert into ops.listeners (user_id, time_zone, api_url, status, connected_at) "
+                "values (%s, %s, 'http://127.0.0.1', 'connected', '2026-01-01Z') "
+                "on conflict (user_id) do update set time_zone = excluded.time_zone",
+                (user_id, time_zone),
+            )
+
+    def load(
+        self,
+        plays: Iterable[Play] = (),
+        *,
+        gone: Iterable[Play] = (),
+        tracks: Mapping[str, tuple[str, int | None, str | None, Sequence[str]]] | None = None,
+        albums: Mapping[str, str] | None = None,
+        artists: Mapping[str, str] | None = None,
+        announce: bool = True,
+    ) -> None:
+        """`tracks`: id -> (name, duration_ms, album id, artist ids); `albums` and `artists`: id -> name."""
+        days: set[tuple[str, str]] = set()
+        ids: set[tuple[str, str]] = set()
+        with self.warehouse.connect() as connection:
+            for play in plays:
+                connection.execute("insert into raw.plays values (%s, %s, %s, 'album', null, 'key')", play)
+                days.add((play[0], play[1][:10]))
+            for play in gone:
+                connection.execute(
+                    "delete from raw.plays where (user_id, played_at, track_id) = (%s, %s::timestamptz, %s)", play
+                )
+                days.add((play[0], play[1][:10]))
+            for track_id, (name, duration, album, credits_of) in (tracks or {}).items():
+                connection.execute(
+                    "insert into raw.tracks (track_id, name, duration_ms, album_id) values (%s, %s, %s, %s) "
+                    "on conflict (track_id) do update set (name, duration_ms, album_id) = "
+                    "(excluded.name, excluded.duration_ms, excluded.album_id)",
+                    (track_id, name, duration, album),
+                )
+                connection.execute("delete from raw.track_artists where track_id = %s", (track_id,))
+                for position, artist in enumerate(credits_of, 1):
+                    connection.execute(
+                        "insert into raw.track_artists values (%s, %s, %s)", (track_id, position, artist)
+                    )
+                ids.add(("track", track_id))
+            ids |= _upsert_names(connection, "album", albums or {})
+            ids |= _upsert_names(connection, "artist", artists or {})
+            if not announce:
+                return
+            row = connection.execute("update ops.raw_version set version = version + 1 returning version").fetchone()
+            assert row
+            for day in days:
+                connection.execute("insert into ops.changed_days values (%s, %s, %s)", (row[0], *day))
+            for changed in ids:
+                connection.execute("insert into ops.changed_ids values (%s, %s, %s)", (row[0], *changed))
+
+
+def _upsert_names(
+    connection: psycopg.Connection, kind: LiteralString, names: Mapping[str, str]
+) -> set[tuple[str, str]]:
+    for key, name in names.items():
+        connection.execute(
+            f"insert into raw.{kind}s ({kind}_id, name) values (%s, %s) "
+            f"on conflict ({kind}_id) do update set name = excluded.name",
+            (key, name),
+        )
+    return {(kind, key) for key in names}
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds as a run does, and reads what came of it."""
+
+    warehouse: Warehouse
+    project: Project
+
+    def session(self) -> BuildSession:
+        return BuildSession(self.warehouse, CLOCK, self.project)
+
+    def build(self) -> Outcome:
+        """A whole run: audit, then marts."""
+        session = self.session()
+        try:
+            audited = session.audit("run")
+            return audited if audited.broken else session.marts("run")
+        finally:
+            session.close()
+
+    def rebuild(self) -> Outcome:
+        """A full build, as after a change of code."""
+        self.execute("delete from ops.builds")
+        return self.build()
+
+    def rows(self, query: LiteralString) -> list[tuple[object, ...]]:
+        with self.warehouse.connect() as connection:
+            return connection.execute(query).fetchall()
+
+    def execute(self, statement: LiteralString) -> None:
+        with self.warehouse.connect() as connection:
+            connection.execute(statement)
+
+    def everything(self) -> dict[str, list[str]]:
+        """All rows of all tables of `intermediate` and `marts`, each as text, sorted."""
+        tables = [(schema, name) for schema, name in self.project.relations() if schema != "staging"]
+        with self.warehouse.connect() as connection:
+            return {
+                name: [
+                    row[0]
+                    for row in connection.execute(f"select t::text from {schema}.{name} as t order by 1".encode())
+                ]
+                for schema, name in tables
+            }
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return find_project(Path(tmp_path_factory.mktemp("dbt_home")))
+
+
+@pytest.fixture
+def raw(warehouse: Warehouse) -> Raw:
+    return Raw(warehouse)
+
+
+@pytest.fixture
+def builder(warehouse: Warehouse, project: Project) -> Builder:
+    return Builder(warehouse, project)

@@ -1,0 +1,139 @@
+"""The models as Dagster assets, materialized in this process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
+from spotify_assets.modelling.project import Project
+from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.modelling.conftest import CLOCK, Builder, Raw
+
+
+@dg.asset
+def raw_plays() -> None:
+    """Stands for the load."""
+
+
+def _definitions(warehouse: Warehouse, project: Project) -> dg.Definitions:
+    return dg.Definitions(
+        assets=[raw_plays, *build_dbt_assets(project)],
+        resources={"warehouse": warehouse, "clock": CLOCK, "dbt_builds": dbt_builds(project)},
+        jobs=[
+            dg.define_asset_job("everything"),
+            dg.define_asset_job("marts_only", selection=dg.AssetSelection.assets("top_tracks", "fct_plays")),
+            dg.define_asset_job("checks_only", selection=dg.AssetSelection.all_asset_checks()),
+        ],
+        executor=dg.in_process_executor,
+    )
+
+
+def _run(
+    warehouse: Warehouse, project: Project, job: str = "everything", *, succeeds: bool = True
+) -> dg.ExecuteInProcessResult:
+    definitions = _definitions(warehouse, project)
+    result = definitions.resolve_job_def(job).execute_in_process(raise_on_error=False)
+    assert result.success == succeeds
+    return result
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, Mapping[str, dg.MetadataValue[Any]]]:
+    return {
+        event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
+    }
+
+
+def test_assets_carry_group_owner_kinds_description_and_checks(project: Project) -> None:
+    audit, marts = build_dbt_assets(project)
+    groups = {spec.group_name for definition in (audit, marts) for spec in definition.specs}
+    assert groups == {"staging", "intermediate", "marts"}
+    for spec in [*audit.specs, *marts.specs]:
+        assert list(spec.owners) == ["team:listening"]
+        assert "dbt" in spec.kinds
+        assert (spec.description or "").startswith("One row")
+    checked = {check.asset_key for check in marts.check_specs}
+    assert checked == {spec.key for spec in marts.specs}
+    sources = {dep.asset_key for spec in audit.specs for dep in spec.deps} - {spec.key for spec in audit.specs}
+    assert sources == {dg.AssetKey("raw_plays")}
+
+
+def test_a_build_shows_rows_columns_and_previews_and_a_quiet_run_says_why_it_did_nothing(
+    warehouse: Warehouse, project: Project, raw: Raw, builder: Builder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    raw.load(
+        [("ada", "2026-03-01 10:00:00+00", "a"), ("ada", "2026-03-01 11:00:00+00", "a")],
+        tracks={"a": ("Pipe | Dream", 180_000, None, ["x"])},
+        artists={"x": "The X"},
+    )
+    first = _run(warehouse, project)
+    shown = _metadata(first)
+    assert len(shown) == len(project.relations()) + 1
+    plays = shown["fct_plays"]
+    assert plays["dagster/row_count"].value == 2
+    assert plays["rows_written"].value == 2
+    schema = plays["dagster/column_schema"].value
+    assert isinstance(schema, dg.TableSchema)
+    assert schema.columns[0].name == "play_id"
+    assert schema.columns[0].type == "text"
+    assert "Pipe \\| Dream" in str(plays["preview"].value)
+    assert "| 1 | The X | 2 | 360000 |" in str(shown["top_artists"]["preview"].value)
+    checks = first.get_asset_check_evaluations()
+    assert len(checks) > 40
+    assert all(check.passed for check in checks)
+
+    quiet = _metadata(_run(warehouse, project))
+    assert set(quiet) == set(shown)
+    assert quiet["fct_plays"]["rows_written"].value == 0
+    assert quiet["fct_plays"]["dagster/row_count"].value == 2
+    assert "Nothing changed" in str(quiet["fct_plays"]["why"].value)
+    assert builder.rows("select count(*) from ops.builds") == [(1,)]
+    assert "Running with dbt" not in capfd.readouterr().out
+
+
+def test_plays_of_several_listeners_are_not_shown_in_previews(warehouse: Warehouse, project: Project, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a"), ("bob", "2026-03-01 10:00:00+00", "b")])
+    shown = _metadata(_run(warehouse, project))
+    for name in ("fct_plays", "top_tracks", "top_artists"):
+        assert "several listeners" in str(shown[name]["preview"].value)
+
+
+def test_a_failed_audit_fails_its_op_and_the_marts_do_not_run(warehouse: Warehouse, project: Project, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "")])
+    result = _run(warehouse, project, succeeds=False)
+    failed = [event for event in result.all_events if event.is_step_failure]
+    assert [event.step_key for event in failed] == ["dbt_audit"]
+    error = failed[0].step_failure_data.user_failure_data
+    assert error
+    assert "stg_plays_track_key_is_not_empty" in str(error.description)
+    assert "the marts stay as they were" in str(error.description)
+    assert [check.check_name for check in result.get_asset_check_evaluations() if not check.passed] == [
+        "stg_plays_track_key_is_not_empty"
+    ]
+
+
+def test_marts_asked_for_alone_are_audited_first(
+    warehouse: Warehouse, project: Project, raw: Raw, builder: Builder
+) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    assert set(_metadata(_run(warehouse, project, "marts_only"))) == {"fct_plays", "top_tracks"}
+    assert builder.build().kind == "skipped"
+
+
+def test_checks_asked_for_alone_test_all_rows_and_build_nothing(
+    warehouse: Warehouse, project: Project, raw: Raw
+) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    _run(warehouse, project)
+    raw.load([("ada", "2026-01-01 10:00:00+00", "")], announce=False)
+    result = _run(warehouse, project, "checks_only", succeeds=False)  # a blocking check fails its run
+    assert _metadata(result) == {}
+    errors = [
+        check.check_name
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+    ]
+    assert errors == ["stg_plays_track_key_is_not_empty"]

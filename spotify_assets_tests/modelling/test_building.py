@@ -1,0 +1,243 @@
+"""Builds on a real Postgres with a real dbt: what is incremental equals what is rebuilt, and nothing is left behind."""
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from spotify_assets_tests.modelling.conftest import Builder, Play, Raw
+
+
+def _play_count(builder: Builder) -> object:
+    return builder.rows("select count(*) from marts.fct_plays")[0][0]
+
+
+def test_incremental_builds_equal_a_full_rebuild_row_for_row(builder: Builder, raw: Raw) -> None:
+    chance = random.Random(20261121)  # noqa: S311
+    raw.listener("ada", "America/New_York")
+    raw.listener("bob", "Asia/Tokyo")
+    start = datetime(2025, 12, 20, tzinfo=UTC)
+    track_ids = [f"track{n}" for n in range(12)]
+    there: set[Play] = set()
+
+    def some_tracks(count: int) -> dict[str, tuple[str, int | None, str | None, list[str]]]:
+        return {
+            track: (
+                f"name {chance.random():.3f}",
+                chance.choice([None, 180_000, 240_000]),
+                chance.choice([None, "album0", "album1"]),
+                chance.choices(["artist0", "artist1", "artist2", "artist3"], k=chance.choice([0, 1, 2, 3])),
+            )
+            for track in chance.sample(track_ids, count)
+        }
+
+    for step in range(6):
+        new = {
+            (
+                chance.choice(["ada", "bob", "eve"]),
+                (start + timedelta(minutes=chance.randrange(60 * 24 * 45))).isoformat(" "),
+                chance.choice([*track_ids, "spotify:local:a:b:c:1"]),
+            )
+            for _ in range(120 if step == 0 else chance.randrange(1, 9))
+        } - there
+        gone = set(chance.sample(sorted(there), min(len(there), chance.randrange(4))))
+        there = (there | new) - gone
+        raw.load(
+            sorted(new),
+            gone=gone,
+            tracks=some_tracks(12 if step == 0 else chance.randrange(4)),
+            albums={"album0": f"album {step}"} if step % 2 else {},
+            artists={f"artist{chance.randrange(4)}": f"artist {step}"} if step != 2 else {},
+        )
+        if step == 3:
+            continue  # two loads, one build
+        outcome = builder.build()
+        assert outcome.broken == []
+        is_full = builder.rows("select is_full from ops.builds order by build_id desc limit 1")
+        assert is_full == [(step == 0,)]
+        assert builder.rows("select count(*) from ops.changed_days") == [(0,)]
+        if step > 0:
+            incremental = builder.everything()
+            assert incremental["int_track_periods"]
+            builder.rebuild()
+            assert builder.everything() == incremental
+
+
+def test_nothing_changed_means_no_build(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    assert builder.build().kind == "built"
+    outcome = builder.build()
+    assert outcome.kind == "skipped"
+    assert "Nothing changed" in outcome.reason
+    assert builder.rows("select count(*) from ops.builds") == [(1,)]
+
+
+def test_a_time_zone_moves_plays_to_another_local_date_and_changing_it_rebuilds(builder: Builder, raw: Raw) -> None:
+    raw.listener("ada", "Europe/Berlin")
+    raw.load([("ada", "2026-03-28 23:30:00.123+00", "a"), ("ada", "2026-10-25 00:30:00+00", "a")])
+    builder.build()
+    local = "select local_date::text, local_hour from marts.fct_plays order by played_at"
+    assert builder.rows(local) == [("2026-03-29", 0), ("2026-10-25", 2)]
+    raw.listener("ada", "America/Los_Angeles")
+    outcome = builder.build()
+    assert "time zone" in outcome.reason
+    assert builder.rows(local) == [("2026-03-28", 16), ("2026-10-24", 17)]
+
+
+def test_a_broken_row_stops_the_audit_and_the_marts_stay_as_they_were(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    builder.build()
+    before = builder.everything()
+    raw.load([("ada", "2026-03-02 10:00:00+00", "")])
+    outcome = builder.build()
+    assert [result.name for result in outcome.broken] == ["stg_plays_track_key_is_not_empty"]
+    assert "select" in Path(str(outcome.broken[0].compiled_path)).read_text()
+    after = builder.everything()
+    assert {name: rows for name, rows in after.items() if name.startswith(("fct", "dim", "top"))} == {
+        name: rows for name, rows in before.items() if name.startswith(("fct", "dim", "top"))
+    }
+    assert builder.build().broken, "it is tried again, and fails again, until the row is gone"
+    raw.load(gone=[("ada", "2026-03-02 10:00:00+00", "")])
+    assert builder.build().broken == []
+    assert builder.everything() == before
+
+
+def test_in_a_tick_tests_read_only_what_the_build_changed_and_the_nightly_audit_reads_all(
+    builder: Builder, raw: Raw
+) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    builder.build()
+    raw.load([("ada", "2026-01-05 10:00:00+00", "")], announce=False)
+    raw.load([("ada", "2026-03-02 10:00:00+00", "b")])
+    assert builder.build().broken == []
+    nightly = builder.session().test(["stg_plays_track_key_is_not_empty"])
+    assert [result.status for result in nightly.results] == ["fail"]
+
+
+def test_whoever_finds_the_lock_taken_leaves_its_load_to_the_holder(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    holder, other = builder.session(), builder.session()
+    assert holder.audit("first").kind == "built"
+    raw.load([("ada", "2026-03-01 11:00:00+00", "b")])
+    assert other.audit("second").kind == "left"
+    assert other.marts("second").kind == "left"
+    assert holder.marts("first").broken == []
+    assert _play_count(builder) == 2
+    assert builder.build().kind == "skipped"
+
+
+def test_a_load_that_comes_while_the_lock_is_let_go_is_built_by_the_one_who_held_it(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    builder.build()
+    holder = builder.session()
+    release = holder._lock.release
+    late = [("ada", "2026-03-01 11:00:00+00", "b")]
+
+    def release_after_a_late_load() -> None:
+        if late and holder._lock.is_held:
+            raw.load([late.pop()])
+            assert builder.session().audit("late").kind == "left"
+        release()
+
+    holder._lock.release = release_after_a_late_load  # type: ignore[method-assign]
+    assert holder.audit("quiet").kind == "built"
+    holder.marts("quiet")
+    assert _play_count(builder) == 2
+
+
+def test_two_runs_at_once_build_everything_exactly_once(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    builder.build()
+    errors: list[BaseException] = []
+
+    def tick(hour: int) -> None:
+        try:
+            raw.load([("ada", f"2026-03-02 {hour}:00:00+00", "b")])
+            builder.build()
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    threads = [threading.Thread(target=tick, args=(hour,)) for hour in range(10, 14)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert _play_count(builder) == 5
+    assert builder.build().kind == "skipped"
+
+
+_AUDIT_AND_WAIT = """
+import sys, time
+from pathlib import Path
+from spotify_assets.modelling.project import find_project
+from spotify_assets.modelling.session import BuildSession
+from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.modelling.conftest import CLOCK
+session = BuildSession(Warehouse(sys.stdin.readline().strip()), CLOCK, find_project(Path(sys.argv[1])))
+print(session.audit("killed").kind, flush=True)
+time.sleep(600)
+"""
+
+
+def test_killed_between_audit_and_marts_the_next_quiet_tick_completes_the_marts(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")], artists={"x": "X"}, tracks={"a": ("A", 1000, None, ["x"])})
+    builder.build()
+    raw.load([("ada", "2026-03-02 10:00:00+00", "b")])
+    with subprocess.Popen(
+        [sys.executable, "-c", _AUDIT_AND_WAIT, str(builder.project.home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdin
+        assert child.stdout
+        child.stdin.write(make_conninfo(builder.warehouse.dsn) + "\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "built\n"
+        assert builder.build().kind == "left"
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert _play_count(builder) == 1
+    outcome = builder.build()
+    while outcome.kind == "left":  # until Postgres has noticed that the holder is gone
+        outcome = builder.build()
+    assert outcome.broken == []
+    assert _play_count(builder) == 2
+    incremental = builder.everything()
+    builder.rebuild()
+    assert builder.everything() == incremental
+
+
+def test_a_reader_never_sees_an_empty_or_missing_mart_during_a_full_rebuild(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", f"2026-03-01 10:{minute:02}:00+00", "a") for minute in range(60)])
+    builder.build()
+    stop = threading.Event()
+    seen: set[object] = set()
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            while not stop.is_set():
+                seen.add(_play_count(builder))
+                seen.add(builder.rows("select sum(plays) from marts.top_tracks where period_kind = 'all_time'")[0][0])
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(2):
+            builder.rebuild()
+    finally:
+        stop.set()
+        reader.join()
+    assert errors == []
+    assert seen == {60}

@@ -1,0 +1,70 @@
+"""The dbt project itself: described, hashed, and read without leaving a trace in it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from spotify_assets.modelling.project import Project, code_hash, find_project
+from spotify_assets.modelling.runner import runner_for
+from spotify_assets_tests.modelling.conftest import Builder, Raw
+
+
+def test_every_model_and_column_is_described_and_typed_and_states_its_grain_first(project: Project) -> None:
+    models = [node for node in project.manifest()["nodes"].values() if node["resource_type"] == "model"]
+    assert len(models) > 15
+    for model in models:
+        assert model["description"].startswith("One row"), model["name"]
+        assert model["columns"], model["name"]
+        for column in model["columns"].values():
+            assert column["description"], (model["name"], column["name"])
+            assert column["data_type"], (model["name"], column["name"])
+
+
+def test_every_table_has_a_unique_index_on_its_key(project: Project) -> None:
+    for node in project.manifest()["nodes"].values():
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental":
+            unique = [index["columns"] for index in node["config"]["indexes"] if index.get("unique")]
+            assert node["config"]["unique_key"] in unique, node["name"]
+
+
+def test_the_columns_of_every_relation_are_the_described_ones(builder: Builder) -> None:
+    builder.build()
+    found = builder.rows(
+        "select table_schema, table_name, array_agg(column_name::text order by ordinal_position) "
+        "from information_schema.columns where table_schema in ('staging', 'intermediate', 'marts') group by 1, 2"
+    )
+    described = {
+        (node["schema"], node["name"]): list(node["columns"])
+        for node in builder.project.manifest()["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    assert {(schema, name): columns for schema, name, columns in found} == described
+
+
+def test_a_changed_model_changes_the_hash_and_what_dbt_writes_does_not(tmp_path: Path, project: Project) -> None:
+    copied = tmp_path / "dbt_project"
+    shutil.copytree(project.directory, copied)
+    assert code_hash(copied) == project.code_hash
+    (copied / "target").mkdir()
+    (copied / "target" / "compiled.sql").write_text("select 1")
+    assert code_hash(copied) == project.code_hash
+    (copied / "models" / "marts" / "fct_plays.sql").open("a").write("\n-- changed\n")
+    assert code_hash(copied) != project.code_hash
+
+
+def test_a_missing_manifest_is_made_once_with_a_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    project = find_project(tmp_path)
+    project.manifest()
+    project.manifest()
+    captured = capfd.readouterr()
+    assert captured.err.count("Reading the dbt project once") == 1
+    assert captured.out == ""
+
+
+def test_the_unit_tests_of_the_models_pass(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
+    builder.build()
+    results = runner_for(builder.project, builder.warehouse).unit_test()
+    assert len(results) >= 3
+    assert [result.sentence for result in results if result.status != "pass"] == []
