@@ -27,8 +27,9 @@ def _header_safe(token: SecretStr) -> SecretStr:
     return token
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _text(value: object) -> object:
+    # An optional field that holds something else than text counts as absent.
+    return value if isinstance(value, str | SecretStr) and value else None
 
 
 class TokenAnswer(BaseModel):

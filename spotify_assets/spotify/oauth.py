@@ -131,7 +131,8 @@ class SpotifyApp:
             raise Transient(_TOKEN_CALL, problem)
         answer = _token_answer(reply) if reply.status == 200 else None
         if answer is None:
-            raise token_refusal(reply, (*hidden, secret))
+            basic = base64.b64encode(f"{self.client_id}:{secret}".encode()).decode()
+            raise token_refusal(reply, (*hidden, secret, basic))
         return answer
 
 

@@ -13,8 +13,7 @@ A refresh token may be good for one use only, so losing the answer to a refresh 
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -67,7 +66,7 @@ class TokenStore:
 
     def listeners(self, api_url: str) -> list[Listener]:
         """All listeners that logged in at this API, by name, including those who need to log in again."""
-        with self._connection() as connection, connection.cursor(row_factory=class_row(Listener)) as cursor:
+        with self.warehouse.connect() as connection, connection.cursor(row_factory=class_row(Listener)) as cursor:
             return cursor.execute(
                 """
                 select
@@ -116,7 +115,7 @@ class TokenStore:
             access_expires_at=self.clock.now() + timedelta(seconds=answer.expires_in),
             scope=answer.scope,
         )
-        with self._connection() as connection:
+        with self.warehouse.connect() as connection:
             logins.save_login(connection, login)
 
     def seed_from_environment(self, settings: Settings) -> bool:
@@ -128,7 +127,7 @@ class TokenStore:
         if token is None or not token.get_secret_value().strip():
             return False
         api_url = settings.spotify_api_url
-        with self._connection() as connection:
+        with self.warehouse.connect() as connection:
             if logins.has_listeners(connection, api_url):
                 return False
             encrypted = self.cipher.encrypt(token.get_secret_value().strip())
@@ -141,24 +140,13 @@ class TokenStore:
         nobody is asked for them again before a new login; the stored token stays), `Transient` (nobody is marked),
         `InvalidClient`, `BadRequest`, and `LoginRefused` for a name that isn't known at the app's API.
         """
-        with self._connection() as connection:
+        with self.warehouse.connect() as connection:
             connection.autocommit = True
             try:
                 stored.lock_login(connection, user_id, until="close")
             except psycopg.errors.LockNotAvailable:
                 raise Transient("POST /api/token", "another process holds the token's lock", user_id) from None
             return self._access_token(connection, user_id, app, rejected)
-
-    @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection]:
-        try:
-            with self.warehouse.connect() as connection:
-                yield connection
-        except _GONE:
-            raise WarehouseUnavailable(
-                f"{self.warehouse.where} went away while logins were looked up: see that it runs again; "
-                "the next tick goes on from there."
-            ) from None
 
     def _access_token(self, connection: psycopg.Connection, user_id: str, app: SpotifyApp, rejected: str | None) -> str:
         login = _usable(stored.read_login(connection, user_id), user_id, app)

@@ -1,11 +1,14 @@
 """Servers that stand for Spotify here: a scripted one, and raw sockets for what no well-behaved server does."""
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -119,3 +122,69 @@ def drip(connection: socket.socket, data: bytes, pause: float = 0.1) -> None:
     for byte in data:
         connection.sendall(bytes([byte]))
         time.sleep(pause)
+
+
+class Accounts:
+    """A token endpoint whose refresh tokens are good for one use, like Spotify's for apps without a secret."""
+
+    def __init__(self, *, rotating: bool = True) -> None:
+        self.rotating = rotating
+        self.valid = {"refresh-0"}
+        self.refreshes = 0
+        self.refused = 0
+        self.delay = 0.0
+        self.override: tuple[int, bytes] | None = None
+        self.before_answer: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+        accounts = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                status, body = accounts.answer(form["refresh_token"][0])
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def answer(self, refresh_token: str) -> tuple[int, bytes]:
+        if self.override:
+            return self.override
+        with self._lock:
+            if refresh_token not in self.valid:
+                self.refused += 1
+                return 400, b'{"error":"invalid_grant","error_description":"Refresh token revoked"}'
+            self.refreshes += 1
+            number = self.refreshes
+            answer: dict[str, object] = {"access_token": f"access-{number}", "token_type": "Bearer", "expires_in": 3600}
+            if self.rotating:
+                self.valid = {f"refresh-{number}"}
+                answer["refresh_token"] = f"refresh-{number}"
+        hook, self.before_answer = self.before_answer, None
+        if hook:
+            hook()
+        time.sleep(self.delay)
+        return 200, json.dumps(answer).encode()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def accounts() -> Iterator[Accounts]:
+    """A token endpoint that knows `refresh-0` and rotates."""
+    server = Accounts()
+    yield server
+    server.stop()
