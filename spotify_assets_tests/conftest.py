@@ -99,7 +99,9 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     if request.param == "folder":
         return open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path / "lake_home"))
     request.getfixturevalue("s3_environment")
-    return open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path / "lake_home", lake_url=f"s3://lake-{next(_numbers)}/some/prefix"))
+    return open_lake(
+        Settings(SPOTIFY_ASSETS_HOME=tmp_path / "lake_home", lake_url=f"s3://lake-{next(_numbers)}/some/prefix")
+    )
 
 
 def use_s3(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
