@@ -6,7 +6,7 @@ from typing import Protocol
 
 import requests
 
-from spotify_assets.errors import SettingsError
+from spotify_assets.errors import SettingsError, UserError
 from spotify_assets.settings import Settings
 
 
@@ -49,9 +49,15 @@ class SimulatorClock:
     is_real: bool = False
 
     def now(self) -> datetime:
-        answer = requests.get(self.url, timeout=5)
-        answer.raise_for_status()
-        return datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
+        try:
+            answer = requests.get(self.url, timeout=5, proxies={"http": "", "https": ""})
+            answer.raise_for_status()
+            return datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise UserError(
+                f"The simulator's clock at {self.url} does not tell the time: start the simulator, or unset "
+                "SPOTIFY_ASSETS_CLOCK."
+            ) from error
 
 
 def today(clock: Clock) -> date:

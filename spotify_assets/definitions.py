@@ -27,5 +27,5 @@ def defs() -> dg.Definitions:
             resources={**resources(), "dbt_builds": dbt_builds(project)},
             executor=dg.in_process_executor,
         ),
-        jobs(days),
+        jobs(),
     )

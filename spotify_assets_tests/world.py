@@ -6,8 +6,7 @@ Ticks run in this process (quick, one after the other) or as `spotify-assets pol
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,52 +31,101 @@ from spotify_assets.storage.warehouse import Warehouse
 
 REDIRECT_URI = "http://127.0.0.1/callback"
 ZONE = "Europe/Berlin"
+# The app of every simulator that a test does not give another one.
+APP = SimulatorConfig()
 
 
-@dataclass
+@dataclass(frozen=True)
 class World:
-    """`environment` holds every variable that the installation needs; all of them are set in this process too."""
+    """One installation. `environment` holds every variable that it needs."""
 
     warehouse: Warehouse
     simulator: SimulatorServer
     home: Path
-    environment: dict[str, str] = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+    monkeypatch: pytest.MonkeyPatch = field(repr=False)
+
+    @classmethod
+    def make(
+        cls,
+        monkeypatch: pytest.MonkeyPatch,
+        warehouse: Warehouse,
+        simulator: SimulatorServer,
+        home: Path,
+        **extra: str,
+    ) -> "World":
+        """Puts an installation together; nobody is connected yet."""
+        environment = {
+            "SPOTIFY_API_URL": simulator.api_url,
+            "SPOTIFY_ACCOUNTS_URL": simulator.accounts_url,
+            "SPOTIFY_CLIENT_ID": APP.client_id,
+            "SPOTIFY_CLIENT_SECRET": APP.client_secret,
+            "SPOTIFY_ASSETS_CLOCK": simulator.clock_url,
+            "SPOTIFY_ASSETS_HOME": str(home),
+            "DATABASE_URL": warehouse.dsn,
+            "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+            "DAGSTER_HOME": str(home / "dagster"),
+            **extra,
+        }
+        return cls(warehouse, simulator, home, environment, monkeypatch)
+
+    def settings(self) -> Settings:
+        """This process becomes this installation's: its environment is set, its settings are read anew."""
+        for name, value in self.environment.items():
+            self.monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        return settings()
 
     def at(self, moment: datetime) -> None:
         """Sets the clock of every process of this world."""
         requests.post(self.simulator.clock_url, json={"now": moment.isoformat()}, timeout=10).raise_for_status()
 
+    def listen(self, *ends: datetime, user_id: str = "alex") -> None:
+        """The listener plays tracks that were heard before, which end at these moments."""
+        known = self.rows("select track_id from raw.tracks order by track_id limit %s", (len(ends),))
+        plays = [
+            {"played_at": end.isoformat(), "track_id": track_id} for end, (track_id,) in zip(ends, known, strict=True)
+        ]
+        url = f"{self.simulator.url}/_sim/plays"
+        requests.post(url, json={"user": user_id, "plays": plays}, timeout=10).raise_for_status()
+
     def tick(self) -> str:
         """One tick in this process; returns what `spotify-assets poll` would print."""
-        return tick(settings())
+        return tick(self.settings())
 
     def replay(self) -> str:
-        return replay_days(settings(), None, None)
+        """The whole lake into the warehouse, in this process."""
+        return replay_days(self.settings(), None, None)
 
-    def command(self, *words: str, **extra: str) -> "subprocess.CompletedProcess[str]":
-        """`spotify-assets …` in a process of its own, to its end."""
-        with self.start(*words, **extra) as process:
-            out, err = process.communicate(timeout=180)
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
-
-    def start(self, *words: str, **extra: str) -> "subprocess.Popen[str]":
-        """The same, started and not waited for, in a process group of its own."""
+    def start(self, *words: str, module: str = "spotify_assets.cli", **extra: str) -> "subprocess.Popen[str]":
+        """`spotify-assets …` in a process and process group of its own, not waited for."""
+        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return subprocess.Popen(
-            [sys.executable, "-m", "spotify_assets.cli", *words],
-            env={**_plain_environment(), **self.environment, **extra},
+            [sys.executable, "-m", module, *words],
+            env={**plain, **self.environment, **extra},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
+    def command(
+        self, *words: str, module: str = "spotify_assets.cli", **extra: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """The same, to its end."""
+        process = self.start(*words, module=module, **extra)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
     def rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[object, ...]]:
+        """What a query gives, in a connection of its own."""
         with self.warehouse.connect() as connection:
             return list(connection.execute(query.encode(), parameters).fetchall())
 
     def login(self, user_id: str, simulated: str | None = None) -> None:
         """The authorization-code flow for a listener of the simulator, consenting now."""
-        chosen, clock = settings(), clock_from(settings())
+        chosen = self.settings()
+        clock = clock_from(chosen)
         app = SpotifyApp.from_settings(chosen)
         url = f"{app.authorize_url(REDIRECT_URI, 'state')}&_sim_user={simulated or user_id}"
         location = requests.get(url, allow_redirects=False, timeout=10).headers["Location"]
@@ -88,44 +136,8 @@ class World:
         store.save_login(user_id, answer, clock.now(), me, ZONE, app.api_url)
 
 
-def _plain_environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-
-
-@contextmanager
-def a_world(
-    monkeypatch: pytest.MonkeyPatch,
-    warehouse: Warehouse,
-    home: Path,
-    config: SimulatorConfig,
-    extra: Mapping[str, str] | None = None,
-) -> Iterator[World]:
-    """Starts the simulator, sets the environment, and connects the first listener of `config` under their own name."""
-    with SimulatorServer(config) as simulator:
-        environment = {
-            "SPOTIFY_API_URL": simulator.api_url,
-            "SPOTIFY_ACCOUNTS_URL": simulator.accounts_url,
-            "SPOTIFY_CLIENT_ID": config.client_id,
-            "SPOTIFY_CLIENT_SECRET": config.client_secret,
-            "SPOTIFY_ASSETS_CLOCK": simulator.clock_url,
-            "SPOTIFY_ASSETS_HOME": str(home),
-            "DATABASE_URL": warehouse.dsn,
-            "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode(),
-            "DAGSTER_HOME": str(home / "dagster"),
-            **(extra or {}),
-        }
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        settings.cache_clear()
-        world = World(warehouse, simulator, home, environment)
-        for name in config.listeners:
-            world.login(name)
-        yield world
-        settings.cache_clear()
-
-
-def snapshot(warehouse: Warehouse, *schemas: str) -> dict[str, list[tuple[object, ...]]]:
-    """All rows and columns of all tables of these schemas, in a stated order, by table."""
+def snapshot(warehouse: Warehouse, *schemas: str) -> dict[str, list[str]]:
+    """All rows and columns of all tables and views of these schemas as text, sorted, by table."""
     with warehouse.connect() as connection:
         tables = connection.execute(
             """
@@ -137,9 +149,6 @@ def snapshot(warehouse: Warehouse, *schemas: str) -> dict[str, list[tuple[object
             (list(schemas or ("raw", "intermediate", "marts")),),
         ).fetchall()
         return {
-            str(name): list(connection.execute(f"select t::text from {name} as t order by 1").fetchall())
+            name: [row for (row,) in connection.execute(f"select t::text from {name} as t order by 1").fetchall()]
             for (name,) in tables
         }
-
-
-

@@ -5,21 +5,21 @@ import dagster as dg
 from spotify_assets.listening.assets import REPLAY_TAG
 
 
-def jobs(fetch_days: dg.DailyPartitionsDefinition) -> dg.Definitions:
+def jobs() -> dg.Definitions:
     """`listening` is one tick; `replay` loads any range of days from the lake, calls nobody, and builds once."""
     everything = dg.AssetSelection.all()
-    return dg.Definitions(jobs=[
-        dg.define_asset_job(
-            "listening",
-            selection=everything,
-            partitions_def=fetch_days,
-            description="One tick: ask Spotify, land, load, build and check the models.",
-        ),
-        dg.define_asset_job(
-            "replay",
-            selection=everything,
-            partitions_def=fetch_days,
-            tags={REPLAY_TAG: "true"},
-            description="Load a range of days again from the lake and build once: the way back from a lost database.",
-        ),
-    ])
+    return dg.Definitions(
+        jobs=[
+            dg.define_asset_job(
+                "listening",
+                selection=everything,
+                description="One tick: ask Spotify, land, load, build and check the models.",
+            ),
+            dg.define_asset_job(
+                "replay",
+                selection=everything,
+                tags={REPLAY_TAG: "true"},
+                description="Load a range of days again from the lake and build once: the way back from a lost database.",
+            ),
+        ]
+    )

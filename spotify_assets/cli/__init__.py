@@ -11,6 +11,7 @@ app = typer.Typer(
     name="spotify-assets",
     help="Your whole Spotify listening history, in a warehouse that you own.",
     no_args_is_help=True,
+    # A traceback of a defect shows no values: frames hold tokens.
     pretty_exceptions_enable=False,
     add_completion=False,
 )

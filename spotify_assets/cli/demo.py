@@ -141,7 +141,7 @@ def _show(console: Console, warehouse: Warehouse, before: int) -> None:
 
 
 def _top(warehouse: Warehouse, what: str, title: str) -> Table:
-    names = {"artist": "t.artist_name", "track": "t.track_name || ' – ' || t.artist_names"}
+    names = {"artist": "t.artist_name", "track": "concat_ws(' – ', t.track_name, t.main_artist_name)"}
     with warehouse.connect() as connection:
         rows = connection.execute(
             f"""

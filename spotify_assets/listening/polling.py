@@ -12,7 +12,7 @@ from threading import Event
 from spotify_assets.errors import LakeUnavailable, UserError, WarehouseUnavailable
 from spotify_assets.listening.loading import DATASET
 from spotify_assets.spotify.client import Answer
-from spotify_assets.spotify.outcomes import QuotaExceeded, RateLimited
+from spotify_assets.spotify.outcomes import Blocked, InvalidClient, PremiumLapsed
 from spotify_assets.spotify.tokens import Listener
 from spotify_assets.storage.landing import Landed, Landing
 
@@ -26,7 +26,7 @@ class Polled:
     user_id: str
     landed: Landed | None = None
     failure: str | None = None
-    blocked: QuotaExceeded | RateLimited | None = None
+    blocked: Blocked | None = None
 
 
 def poll(listeners: Sequence[Listener], ask: Callable[[Listener], Answer], landing: Landing) -> list[Polled]:
@@ -44,12 +44,12 @@ def _poll_one(listener: Listener, ask: Callable[[Listener], Answer], landing: La
         return Polled(user_id, failure=f"{user_id} was not polled: an earlier call of this tick ended it for all.")
     try:
         answer = ask(listener)
-    except (QuotaExceeded, RateLimited) as blocked:
+    except Blocked as blocked:
         stop.set()
         return Polled(user_id, failure=str(blocked), blocked=blocked)
-    except WarehouseUnavailable as gone:
+    except (WarehouseUnavailable, InvalidClient, PremiumLapsed) as for_all:
         stop.set()
-        return Polled(user_id, failure=str(gone))
+        return Polled(user_id, failure=str(for_all))
     except UserError as error:
         return Polled(user_id, failure=str(error))
     try:

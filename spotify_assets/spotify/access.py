@@ -1,6 +1,9 @@
 """Spotify as this installation may reach it: one app, its listeners, and calls on behalf of each of them."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import requests
 
 from spotify_assets.clock import Clock
 from spotify_assets.settings import Settings
@@ -36,12 +39,19 @@ class SpotifyAccess:
 
     def recently_played(self, listener: Listener) -> Answer:
         """The listener's newest 50 plays, as Spotify sent them. Raises the types of `outcomes.py`."""
-        app = SpotifyApp.from_settings(self.settings)
-        with new_session() as session:
-            return SpotifyClient(
-                session=session,
-                api_url=self.api_url,
-                token=lambda rejected: self.tokens.access_token(listener.user_id, app, rejected=rejected),
-                clock=self.clock,
-                user_id=listener.user_id,
-            ).recently_played()
+        return SpotifyClient(
+            session=self._session,
+            api_url=self.api_url,
+            token=lambda rejected: self.tokens.access_token(listener.user_id, self._app, rejected=rejected),
+            clock=self.clock,
+            user_id=listener.user_id,
+        ).recently_played()
+
+    # Made on first use and shared by all calls of a run; a session of ours may be used by several threads.
+    @cached_property
+    def _app(self) -> SpotifyApp:
+        return SpotifyApp.from_settings(self.settings)
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        return new_session()

@@ -16,8 +16,8 @@ _migrated: set[str] = set()
 _migrating = Lock()
 
 
-# SQLSTATE classes: connection, resources (a full disk), operator (a shutdown), system.
-_LOST = ("08", "53", "57", "58")
+# SQLSTATE classes: connection, a read-only server, resources (a full disk), operator (a shutdown), system.
+_LOST = ("08", "25", "53", "57", "58")
 
 
 class _Connection(psycopg.Connection):
@@ -44,7 +44,9 @@ class _Connection(psycopg.Connection):
 def _is_lost(error: BaseException) -> bool:
     if isinstance(error, psycopg.InterfaceError):
         return True
-    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in _LOST
+    return isinstance(error, psycopg.OperationalError | psycopg.errors.ReadOnlySqlTransaction) and (
+        (error.sqlstate or "08")[:2] in _LOST
+    )
 
 
 @dataclass(frozen=True)
