@@ -29,14 +29,17 @@
                 rows_of.user_id = scope.user_id
                 and rows_of.period_kind = scope.period_kind
                 and rows_of.period_start = scope.period_start
-    {%- elif scope == 'track_periods' -%}
+    {%- elif scope == 'retold_tracks' -%}
+        inner join {{ retold_tracks() }} as scope
+            on rows_of.track_id = scope.track_id
+    {%- elif scope == 'periods_of_retold_tracks' -%}
         inner join (
             select distinct
                 periods.user_id,
                 periods.period_kind,
                 periods.period_start
             from intermediate.int_track_periods as periods
-            inner join staging.scope_tracks as tracks
+            inner join {{ retold_tracks() }} as tracks
                 on periods.track_id = tracks.track_id
         ) as scope
             on
@@ -62,5 +65,24 @@
         {{ scope_join(scope) }}
         {% if not loop.last %}union{% endif %}
         {% endfor -%}
+    )
+{%- endmacro %}
+
+{#-
+  Tracks of the scope whose title, length or artists differ from what the tops were last made with. Most changes of a track are
+  none of these (its popularity, say), and must not cost a new ranking of every period in which it was played.
+-#}
+{% macro retold_tracks() -%}
+    (
+        select changed.track_id
+        from staging.scope_tracks as changed
+        left join intermediate.int_track_facts as facts
+            on changed.track_id = facts.track_id
+        left join intermediate.int_track_facts_applied as applied
+            on changed.track_id = applied.track_id
+        where
+            (facts.track_id, facts.track_name, facts.duration_ms, facts.artist_ids, facts.artist_names)
+            is distinct from
+            (applied.track_id, applied.track_name, applied.duration_ms, applied.artist_ids, applied.artist_names)
     )
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['user_id', 'period_kind', 'period_start', 'artist_id'],
-    meta={'scopes': ['periods', 'track_periods']},
+    meta={'scopes': ['periods', 'periods_of_retold_tracks']},
     indexes=[
         {'columns': ['user_id', 'period_kind', 'period_start', 'artist_id'], 'unique': true},
         {'columns': ['artist_id']},
@@ -20,7 +20,7 @@ with periods as (
         last_played_at
     from
     {% if is_incremental() %}
-        {{ rows_in_scope(ref('int_track_periods'), ['periods', 'track_periods']) }} as in_scope
+        {{ rows_in_scope(ref('int_track_periods'), ['periods', 'periods_of_retold_tracks']) }} as in_scope
     {% else %}
         {{ ref('int_track_periods') }}
     {% endif %}
@@ -33,24 +33,15 @@ summed as (
         periods.period_start,
         credits.artist_id,
         sum(periods.plays)::integer as plays,
-        sum(periods.plays::bigint * tracks.duration_ms)::bigint as ms_listened_estimate,
+        sum(periods.plays::bigint * facts.duration_ms)::bigint as ms_listened_estimate,
         min(periods.first_played_at) as first_played_at,
         max(periods.last_played_at) as last_played_at
     from periods
-    inner join {{ ref('stg_track_artists') }} as credits
-        on periods.track_id = credits.track_id
-    left join {{ ref('stg_tracks') }} as tracks
-        on periods.track_id = tracks.track_id
+    inner join {{ ref('int_track_facts') }} as facts
+        on periods.track_id = facts.track_id
+    cross join lateral unnest(facts.artist_ids) with ordinality as credits (artist_id, artist_position)
     -- An artist who is named twice on one track counts once.
-    where
-        not exists (
-            select 1
-            from {{ ref('stg_track_artists') }} as earlier
-            where
-                earlier.track_id = credits.track_id
-                and earlier.artist_id = credits.artist_id
-                and earlier.artist_position < credits.artist_position
-        )
+    where array_position(facts.artist_ids, credits.artist_id) = credits.artist_position
     group by
         periods.user_id,
         periods.period_kind,

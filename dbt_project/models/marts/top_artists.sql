@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['user_id', 'period_kind', 'period_start', 'artist_id'],
-    meta={'scopes': ['periods', 'track_periods', 'artists']},
+    meta={'scopes': ['periods', 'periods_of_retold_tracks', 'artists']},
     indexes=[
         {'columns': ['user_id', 'period_kind', 'period_start', 'artist_id'], 'unique': true},
         {'columns': ['user_id', 'period_kind', 'period_start', 'rank']},
@@ -24,7 +24,7 @@ with periods as (
         last_played_at
     from
     {% if is_incremental() %}
-        {{ rows_in_scope(ref('int_artist_periods'), ['periods', 'track_periods', 'artists']) }} as in_scope
+        {{ rows_in_scope(ref('int_artist_periods'), ['periods', 'periods_of_retold_tracks', 'artists']) }} as in_scope
     {% else %}
         {{ ref('int_artist_periods') }}
     {% endif %}

@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['user_id', 'period_kind', 'period_start', 'track_id'],
-    meta={'scopes': ['periods', 'tracks']},
+    meta={'scopes': ['periods', 'retold_tracks']},
     indexes=[
         {'columns': ['user_id', 'period_kind', 'period_start', 'track_id'], 'unique': true},
         {'columns': ['user_id', 'period_kind', 'period_start', 'rank']},
@@ -22,7 +22,7 @@ with periods as (
         last_played_at
     from
     {% if is_incremental() %}
-        {{ rows_in_scope(ref('int_track_periods'), ['periods', 'tracks']) }} as in_scope
+        {{ rows_in_scope(ref('int_track_periods'), ['periods', 'retold_tracks']) }} as in_scope
     {% else %}
         {{ ref('int_track_periods') }}
     {% endif %}
@@ -34,12 +34,12 @@ select
     periods.period_start,
     periods.rank,
     periods.track_id,
-    tracks.track_name,
-    tracks.main_artist_name,
+    facts.track_name,
+    facts.artist_names[1] as main_artist_name,
     periods.plays,
-    periods.plays::bigint * tracks.duration_ms as ms_listened_estimate,
+    periods.plays::bigint * facts.duration_ms as ms_listened_estimate,
     periods.first_played_at,
     periods.last_played_at
 from periods
-left join {{ ref('dim_tracks') }} as tracks
-    on periods.track_id = tracks.track_id
+left join {{ ref('int_track_facts') }} as facts
+    on periods.track_id = facts.track_id
