@@ -70,7 +70,7 @@ def test_a_killed_tick_run_again_leaves_the_same_rows(
 def test_a_kill_between_a_rotating_answer_and_its_commit_shows_as_needs_login(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    """The one loss that is allowed: the only copy of the new token died with the process. It is said, and no play goes."""
+    """The one loss allowed: the new token died with the process. It is said, and no play goes."""
     with SimulatorServer(SimulatorConfig(at=START, rotation="single_use")) as simulator:
         world = World.make(monkeypatch, warehouse, simulator, tmp_path)
         world.login("alex")

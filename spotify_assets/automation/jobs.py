@@ -19,7 +19,7 @@ def jobs() -> dg.Definitions:
                 "replay",
                 selection=everything,
                 tags={REPLAY_TAG: "true"},
-                description="Load a range of days again from the lake and build once: the way back from a lost database.",
+                description="Load days again from the lake and build once: the way back from a lost database.",
             ),
         ]
     )

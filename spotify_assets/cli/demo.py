@@ -9,7 +9,6 @@ from time import monotonic
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table

@@ -113,7 +113,7 @@ def _asked_on(context: dg.AssetExecutionContext, clock: Clock) -> date:
     tag = context.run.tags.get(ASKED_ON_TAG)
     if tag:
         return date.fromisoformat(tag)
-    record = context.instance.get_run_record_by_id(context.run_id)
+    record = context.instance.get_run_record_by_id(context.run.run_id)
     return record.create_timestamp.date() if record and clock.is_real else today(clock)
 
 

@@ -52,12 +52,7 @@ def run_tick(
     """
     landing = Landing(lake, warehouse)
     now = clock.now()
-    lake_failure: str | None = None
-    moved: list[str] = []
-    try:
-        moved = landing.move_spool()
-    except LakeUnavailable as down:
-        lake_failure = str(down)
+    moved = landing.move_spool()
     with warehouse.connect() as connection:
         block = blocked_until(connection, api_url, now)
     polled = [] if block else poll(listeners, ask, landing)
@@ -67,8 +62,8 @@ def run_tick(
                 store_block(connection, api_url, outcome.blocked.until, str(outcome.blocked))
     landed = [outcome.landed for outcome in polled if outcome.landed]
     fresh = {entry.key for entry in landed if not entry.spooled} | set(moved)
-    lake_failure = next((entry.spooled for entry in landed if entry.spooled), lake_failure)
     loaded = Loaded()
+    lake_failure = landing.lake_failure
     if not lake_failure:
         try:
             days = {now.date() - timedelta(days=1), now.date()}
@@ -81,7 +76,7 @@ def run_tick(
 def landed_on(lake: Lake, days: Iterable[date]) -> set[str]:
     """The keys of all pages that were fetched on these UTC days, from a listing of the lake."""
     wanted = {day.isoformat() for day in days}
-    shared = commonprefix(sorted(wanted))
+    shared = commonprefix(sorted(wanted))  # noqa: RUF071 - days as text, not paths
     return {
         key
         for folder in lake.folders(f"{DATASET}/")

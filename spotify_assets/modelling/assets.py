@@ -47,6 +47,7 @@ def build_dbt_assets(project: Project) -> list[dg.AssetsDefinition]:
     @dbt_assets(
         manifest=manifest,
         select="tag:audit",
+        exclude="tag:scope",
         name="dbt_audit",
         dagster_dbt_translator=translator,
         required_resource_keys=_RESOURCES,

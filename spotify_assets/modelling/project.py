@@ -17,7 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+from spotify_assets.packaged import packaged
+
 _CODE = {".sql", ".yml", ".yaml", ".csv"}
 _KEPT = 3  # targets of older code, for processes that still run it
 
@@ -52,7 +53,7 @@ class Project:
 
 def find_project(home: Path) -> Project:
     """The project of the installed package, with `home` as the folder for what is made from it."""
-    directory = next(path for path in (_PACKAGE / "dbt_project", _PACKAGE.parent / "dbt_project") if path.is_dir())
+    directory = packaged("dbt_project")
     return Project(directory, home, code_hash(directory))
 
 
@@ -81,7 +82,7 @@ def _make_manifest(project: Project) -> None:
         if project.manifest_path.exists():
             return
         print("Reading the dbt project once; this takes a few seconds.", file=sys.stderr)
-        from spotify_assets.modelling.runner import parse  # noqa: PLC0415 - imports dbt
+        from spotify_assets.modelling.runner import parse
 
         parsed = project.target / "parsed"
         parse(project.directory, parsed)

@@ -108,7 +108,7 @@ def parse(directory: Path, target: Path) -> None:
 
 def _invoke(arguments: Sequence[str], directory: Path, target: Path, manifest: "Manifest | None" = None) -> Any:
     """One invocation; its result is dbt's own object. Raises `DbtFailed` where dbt could not do it at all."""
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes more than a second to import
+    from dbt.cli.main import dbtRunner
 
     command = [
         *arguments,

@@ -9,6 +9,23 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 OWNER = "team:listening"
 
 
+def _machinery(manifest: Mapping[str, Any]) -> set[dg.AssetKey]:
+    """The models that say what a build is about; they are no assets."""
+    return {dg.AssetKey(node["name"]) for node in manifest["nodes"].values() if "scope" in node["tags"]}
+
+
+def check_name(test: Mapping[str, Any], asset: str) -> str:
+    """A dbt test's own name where it was given one, else the rule and the column: dbt's generated names list them all.
+
+    The asset's name is left out: Dagster shows it beside the check's.
+    """
+    rule = (test.get("test_metadata") or {}).get("name")
+    if rule is None or not test["name"].startswith(rule):
+        return str(test["name"]).removeprefix(f"{asset}_")
+    column = test.get("column_name")
+    return f"{rule}_{column}" if column else str(rule)
+
+
 class LayerTranslator(DagsterDbtTranslator):
     """Groups models by layer and names their tables; what they say of themselves comes from dbt."""
 
@@ -22,8 +39,26 @@ class LayerTranslator(DagsterDbtTranslator):
         if props["resource_type"] != "model":
             return spec
         return spec.replace_attributes(
+            deps=[dep for dep in spec.deps if dep.asset_key not in _machinery(manifest)],
             key=dg.AssetKey(props["name"]),
             group_name=props["schema"],
             owners=[OWNER],
             description=props["description"].strip(),
         ).merge_attributes(metadata={"dagster/table_name": f"{props['schema']}.{props['alias']}"})
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        test = manifest["nodes"][unique_id]
+        return dg.AssetCheckSpec(
+            name=check_name(test, spec.asset_key.to_user_string()),
+            asset=spec.asset_key,
+            description=test.get("description") or spec.description,
+            additional_deps=spec.additional_deps,
+            metadata=spec.metadata,
+            # A broken test fails its op, which keeps the marts; Dagster's own gate would warn on each quiet tick.
+            blocking=False,
+        )

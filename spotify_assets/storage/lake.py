@@ -146,10 +146,10 @@ def open_lake(settings: Settings, s3_client_factory: "Callable[[], S3Client] | N
     """
     url = urlsplit(settings.lake_url or "")
     if url.scheme == "s3":
-        from spotify_assets.storage.s3_lake import S3Lake, bounded_client  # noqa: PLC0415 - slow
+        from spotify_assets.storage.s3_lake import S3Lake, bounded_client
 
         return S3Lake(url.netloc, url.path.strip("/"), settings.home_path, s3_client_factory or bounded_client)
-    from spotify_assets.storage.folder_lake import FolderLake  # noqa: PLC0415 - it imports us
+    from spotify_assets.storage.folder_lake import FolderLake
 
     named = Path(url.path if url.scheme == "file" else settings.lake_url or settings.home_path / "lake")
     return FolderLake(named.expanduser().absolute(), settings.home_path)

@@ -21,12 +21,16 @@ class Landed:
     """Why it had to be spooled, in one sentence."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Landing:
-    """Lands payloads. Needs the warehouse only when the lake is down."""
+    """Lands the payloads of one tick. Needs the warehouse only when the lake is down.
+
+    Once the lake has failed it is not tried again by this object: a silent S3 server costs its time-out once.
+    """
 
     lake: Lake
     warehouse: Warehouse
+    lake_failure: str | None = None
 
     def land(self, dataset: str, payload: bytes, fetched_at: datetime, user_id: str | None) -> Landed:
         """Stores a payload, byte for byte, under the key of its fetch time (UTC).
@@ -34,19 +38,29 @@ class Landing:
         Raises `LakeUnavailable` where neither the lake nor the spool can take it.
         """
         key = lake_key(dataset, payload, fetched_at, user_id)
-        try:
-            self.lake.put(key, payload)
-        except LakeUnavailable as down:
-            with self.warehouse.connect() as connection:
-                connection.execute(
-                    "insert into ops.spool (lake_key, body, spooled_at) values (%s, %s, %s) on conflict do nothing",
-                    (key, payload, fetched_at),
-                )
-            return Landed(key, spooled=str(down))
-        return Landed(key)
+        if self.lake_failure is None:
+            try:
+                self.lake.put(key, payload)
+            except LakeUnavailable as down:
+                self.lake_failure = str(down)
+            else:
+                return Landed(key)
+        with self.warehouse.connect() as connection:
+            connection.execute(
+                "insert into ops.spool (lake_key, body, spooled_at) values (%s, %s, %s) on conflict do nothing",
+                (key, payload, fetched_at),
+            )
+        return Landed(key, spooled=self.lake_failure)
 
     def move_spool(self) -> list[str]:
-        """Moves what waits in the spool to the lake; returns the keys moved. Raises `LakeUnavailable`."""
+        """Moves what waits in the spool to the lake, and returns the keys moved; none where the lake is down."""
+        try:
+            return self._moved()
+        except LakeUnavailable as down:
+            self.lake_failure = str(down)
+            return []
+
+    def _moved(self) -> list[str]:
         moved = []
         with self.warehouse.connect() as connection:
             waiting = connection.execute("select lake_key from ops.spool order by lake_key").fetchall()

@@ -22,9 +22,9 @@ _TRIES = 3
 
 def bounded_client() -> "S3Client":
     """dagster-aws's S3 client with time-outs: a dead server is noticed within 15 seconds."""
-    import boto3  # noqa: PLC0415 - slow
-    from botocore.config import Config  # noqa: PLC0415 - slow
-    from dagster_aws.s3 import S3Resource  # noqa: PLC0415 - slow
+    import boto3
+    from botocore.config import Config
+    from dagster_aws.s3 import S3Resource
 
     # S3Resource has a setting for the retries and none for the time-outs (botocore's are a minute each), so the client
     # is made once more from its own description.

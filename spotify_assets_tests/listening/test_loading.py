@@ -76,7 +76,7 @@ def test_the_real_polls_give_the_same_rows_in_any_order(
     assert rows == reference
 
 
-_reference: dict[str, dict[str, list[tuple[object, ...]]]] = {}
+_reference: dict[str, dict[str, list[str]]] = {}
 
 
 def test_the_newest_fetch_wins_even_when_it_is_loaded_first(warehouse: Warehouse, tmp_path: Path) -> None:
