@@ -8,7 +8,7 @@ import dagster as dg
 
 from spotify_assets.clock import Clock, today
 from spotify_assets.errors import UserError
-from spotify_assets.listening.days import Decision, decide
+from spotify_assets.listening.days import asks_spotify, past
 from spotify_assets.listening.loading import Loaded, load_objects
 from spotify_assets.listening.preview import hours_of, newest_plays, plays_stored
 from spotify_assets.listening.tick import Tick, first_landing, landed_on, run_tick
@@ -69,43 +69,21 @@ def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         lake: dg.ResourceParam[Lake],
         spotify: dg.ResourceParam[SpotifyAccess],
         clock: dg.ResourceParam[Clock],
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster does not know the parametrised form for an asset with checks
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster takes only this form
         with a_sentence_for_a_person():
             days = [date.fromisoformat(key) for key in context.partition_keys]
-            keys = sorted(landed_on(lake, days))
-            decision = _decide(context, lake, clock, days, len(keys))
-            context.log.info(decision.reason)
-            if decision.action == "refuse":
-                raise UserError(decision.reason)
-            if decision.action == "poll":
+            is_replay = REPLAY_TAG in context.run.tags
+            if asks_spotify(days, today=today(clock), asked_on=_asked_on(context, clock), is_replay=is_replay):
                 tick = run_tick(warehouse, lake, clock, spotify.listeners(), spotify.recently_played, spotify.api_url)
                 return _result_of_tick(warehouse, days[-1], tick)
-            loaded = load_objects(warehouse, lake, keys)
-            return _result(
-                warehouse,
-                days[-1],
-                loaded,
-                decision.reason,
-                dg.AssetCheckResult(
-                    check_name=POLLED.name, passed=True, description="Nobody was called: the lake was replayed."
-                ),
+            keys = sorted(landed_on(lake, days))
+            said = past(days, landed=keys, first_landing=first_landing(lake), is_replay=is_replay)
+            nobody = dg.AssetCheckResult(
+                check_name=POLLED.name, passed=True, description="Nobody was called: the lake was loaded again."
             )
+            return _result(warehouse, days[-1], load_objects(warehouse, lake, keys), said, nobody)
 
     return raw_plays
-
-
-def _decide(context: dg.AssetExecutionContext, lake: Lake, clock: Clock, days: list[date], landed: int) -> Decision:
-    tags = context.run.tags
-    if len(days) > 1:
-        return Decision("replay", f"{days[0]} to {days[-1]}: the {landed} pages landed then are loaded from the lake.")
-    return decide(
-        days[0],
-        today=today(clock),
-        asked_on=_asked_on(context, clock),
-        replay_only=REPLAY_TAG in tags,
-        landed=landed,
-        first_landing=first_landing(lake),
-    )
 
 
 def _asked_on(context: dg.AssetExecutionContext, clock: Clock) -> date:

@@ -1,34 +1,37 @@
-"""What a materialization of one day of `raw_plays` does: call Spotify, replay the lake, or refuse with the reason."""
+"""What a materialization of days of `raw_plays` does: ask Spotify, load the lake again, or fail with the reason."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Literal
+
+from spotify_assets.errors import UserError
 
 
-@dataclass(frozen=True)
-class Decision:
-    """`poll` calls Spotify, `replay` loads what was landed that day, `refuse` fails; `reason` is for a person."""
-
-    action: Literal["poll", "replay", "refuse"]
-    reason: str
+class PastIsGone(UserError):
+    """A past day on which nothing was landed: its plays can't be fetched any more."""
 
 
-def decide(
-    day: date, *, today: date, asked_on: date, replay_only: bool, landed: int, first_landing: date | None
-) -> Decision:
-    """Decides for the partition `day`; all days are UTC.
+def asks_spotify(days: Sequence[date], *, today: date, asked_on: date, is_replay: bool) -> bool:
+    """Whether these days (UTC) are fetched rather than loaded again: only today is.
 
     `asked_on` is the day on which the run was asked for: a run for that day's partition that begins after midnight
-    still polls. `landed` is how many pages lie in the lake for `day`, `first_landing` the first day with any.
+    still asks. A range of days never does.
     """
-    if not replay_only and day in (today, asked_on):
-        return Decision("poll", f"{day} is today: Spotify is asked for the newest 50 plays of each listener.")
+    return len(days) == 1 and not is_replay and days[0] in (today, asked_on)
+
+
+def past(days: Sequence[date], *, landed: Collection[str], first_landing: date | None, is_replay: bool) -> str:
+    """What loading past days again means, in a sentence; `landed` are the pages in the lake for them.
+
+    Raises `PastIsGone` for a single day after the first landing without any page, unless a whole replay was asked for.
+    """
+    if len(days) > 1:
+        return f"{days[0]} to {days[-1]}: the {len(landed)} pages that were landed then are loaded from the lake."
+    day = days[0]
     if landed:
-        return Decision("replay", f"{day} is past: the {landed} pages landed that day were loaded again from the lake.")
-    if replay_only or first_landing is None or day < first_landing:
-        return Decision("replay", f"Nothing was landed on {day}, so there is nothing to load.")
-    return Decision(
-        "refuse",
+        return f"{day} is past: the {len(landed)} pages that were landed that day are loaded again from the lake."
+    if is_replay or first_landing is None or day < first_landing:
+        return f"Nothing was landed on {day}, so there is nothing to load."
+    raise PastIsGone(
         f"Nothing was landed on {day}, and its plays can't be fetched any more: Spotify gives only a listener's newest "
-        "50 plays, and calls no day by its date. Ask Spotify for the extended streaming history to fill the hole.",
+        "50 plays, whatever the day. Ask Spotify for the extended streaming history to fill the hole."
     )
