@@ -7,7 +7,7 @@
 #   make clean   stop the embedded Postgres and remove what make made; your data under .spotify_assets stays
 
 PYTHON ?= python3
-UV_VERSION := 0.9.11
+UV_VERSION := 0.13.9
 SPOTIFY_ASSETS_HOME ?= .spotify_assets
 export DAGSTER_HOME ?= $(abspath $(SPOTIFY_ASSETS_HOME))/dagster
 export UV_PYTHON_DOWNLOADS := never
