@@ -11,6 +11,9 @@ UV_VERSION := 0.13.9
 SPOTIFY_ASSETS_HOME ?= .spotify_assets
 export DAGSTER_HOME ?= $(abspath $(SPOTIFY_ASSETS_HOME))/dagster
 export UV_PYTHON_DOWNLOADS := never
+# Trust what the machine trusts: behind a company's proxy uv's own certificates don't suffice.
+export UV_SYSTEM_CERTS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 BIN := .venv/bin
 
 .PHONY: demo dev test soak lint clean setup
