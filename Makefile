@@ -36,10 +36,10 @@ dev: setup
 	@$(BIN)/dagster dev
 
 test: setup
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto
 
 soak: setup
-	@SOAK=1 $(BIN)/pytest
+	@SOAK=1 $(BIN)/pytest -n auto
 
 lint: setup
 	@$(BIN)/ruff check

@@ -59,7 +59,11 @@ def test_a_database_that_others_share_needs_a_key_of_one_s_own() -> None:
     TokenCipher.from_settings(Settings(database_url=URL, token_encryption_key=NEW))
 
 
-@pytest.mark.parametrize("value", ["canary", ",", f"{NEW},canary", NEW[:-2], "ключ"])
+@pytest.mark.parametrize(
+    "value",
+    ["canary", ",", f"{NEW},canary", NEW[:-2], "ключ"],
+    ids=["a word", "nothing", "half", "cut short", "no ASCII"],
+)
 def test_a_malformed_key_is_refused_without_showing_it(value: str) -> None:
     with pytest.raises(SettingsError, match="TOKEN_ENCRYPTION_KEY holds no usable key") as caught:
         cipher(value)
