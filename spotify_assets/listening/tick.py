@@ -66,11 +66,23 @@ def run_tick(
     lake_failure = landing.lake_failure
     if not lake_failure:
         try:
-            days = {now.date() - timedelta(days=1), now.date()}
-            loaded = load_objects(warehouse, lake, sorted(fresh | not_loaded(warehouse, landed_on(lake, days))))
+            landed_lately = landed_on(lake, _unsettled_days(warehouse, now.date()))
+            loaded = load_objects(warehouse, lake, sorted(fresh | not_loaded(warehouse, landed_lately)))
         except LakeUnavailable as down:
             lake_failure = str(down)
     return Tick(polled, loaded, len(moved), landing.waiting(), block, lake_failure)
+
+
+def _unsettled_days(warehouse: Warehouse, today: date) -> set[date]:
+    """Today, yesterday, and each day since that of the newest page loaded: more may have landed on them unloaded."""
+    with warehouse.connect() as connection:
+        row = connection.execute(
+            "select max(fetched_at) from ops.landed_objects where dataset = %s and loaded_version is not null",
+            (DATASET,),
+        ).fetchone()
+    yesterday = today - timedelta(days=1)
+    first = min(row[0].date(), yesterday) if row and row[0] else yesterday
+    return {first + timedelta(days=number) for number in range((today - first).days + 1)}
 
 
 def landed_on(lake: Lake, days: Iterable[date]) -> set[str]:
