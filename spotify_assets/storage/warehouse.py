@@ -86,7 +86,8 @@ class Warehouse:
             )
             connection.where = where
         except psycopg.OperationalError as error:
-            reason = str(error).strip().splitlines()[-1].strip()
+            # Below it libpq may ask whether a server runs there at all.
+            reason = str(error).strip().splitlines()[0].rpartition(" failed: ")[2].strip()
             raise WarehouseUnavailable(
                 f"{where} can't be used ({reason}); start it (or correct DATABASE_URL) and try again."
             ) from error
