@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spotify_assets.errors import LakeUnavailable
 from spotify_assets.storage import lake_memory
-from spotify_assets.storage.lake import check_key, decode, encode, read_concurrently
+from spotify_assets.storage.lake import LakeCorrupt, check_key, decode, encode, read_concurrently
 from spotify_assets.storage.private_files import ensure_private_folder, sync_folder
 
 _MARKER = ".spotify-assets-lake"
@@ -21,6 +21,7 @@ class FolderLake:
     def __init__(self, root: Path, home: Path) -> None:
         self._root = root
         self._home = home
+        self._is_remembered = False
 
     def put(self, key: str, body: bytes) -> bool:
         path = self._path(key)
@@ -53,7 +54,7 @@ class FolderLake:
                 raise KeyError(key) from None
         return decode(key, stored)
 
-    def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes | LakeCorrupt]]:
         return read_concurrently(self.get, keys)
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -109,6 +110,7 @@ class FolderLake:
 
     def _check_it_is_there(self) -> None:
         if (self._root / _MARKER).exists():
+            lake_memory.remember(self._home, str(self._root))
             return
         if lake_memory.is_known(self._home, str(self._root)):
             note = lake_memory.note_of(self._home, str(self._root))
@@ -120,9 +122,10 @@ class FolderLake:
             )
         ensure_private_folder(self._root)
         (self._root / _UNFINISHED).mkdir(exist_ok=True)
-        lake_memory.remember(self._home, str(self._root))
+        # The marker comes first: with the note alone, a second writer would take this lake for a lost one.
         (self._root / _MARKER).touch()
         sync_folder(self._root)
+        lake_memory.remember(self._home, str(self._root))
 
     def _make_folders(self, folder: Path) -> None:
         if folder.is_dir():
