@@ -57,7 +57,7 @@ def demo() -> None:
         _show(console, warehouse, before)
     console.print(f"\nDone in {monotonic() - started:.0f} s. Run it again: it adds only what is new.")
     console.print("See it in Dagster:   [b]make dev[/b], then http://127.0.0.1:3000")
-    console.print("Query it:            [b]spotify-assets db psql[/b]")
+    console.print("Query it:            [b].venv/bin/spotify-assets db psql[/b]")
     console.print("Your own account:    README.md, “Connect your Spotify”")
 
 
