@@ -13,10 +13,10 @@ import psycopg
 
 from spotify_assets.catalog.loading import Sighting, load_versions
 from spotify_assets.catalog.objects import Kind
-from spotify_assets.listening.pages import Page, read_page
+from spotify_assets.listening.pages import Page, read_page, unreadable_page
 from spotify_assets.reading import Fault
 from spotify_assets.storage.bulk import copy_rows
-from spotify_assets.storage.lake import Lake, parse_key
+from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
 from spotify_assets.storage.warehouse import Warehouse
 
 DATASET = "recently_played"
@@ -75,7 +75,8 @@ def load_objects(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loade
 def _read(lake: Lake, keys: Sequence[str]) -> Iterator[_LandedPage]:
     for key, payload in lake.get_many(keys):
         parsed = parse_key(key)
-        yield _LandedPage(key, parsed.user_id or "", parsed.fetched_at, read_page(payload))
+        page = unreadable_page(str(payload)) if isinstance(payload, LakeCorrupt) else read_page(payload)
+        yield _LandedPage(key, parsed.user_id or "", parsed.fetched_at, page)
 
 
 def _load(cur: Cursor, pages: list[_LandedPage]) -> Loaded:

@@ -36,6 +36,11 @@ def read_page(payload: bytes) -> Page:
     return Page(plays, found, top.faults)
 
 
+def unreadable_page(reason: str) -> Page:
+    """What is known of a page whose object can't be read."""
+    return Page([], Catalogue(), [Fault("", reason, "")])
+
+
 def _play(item: Reader, found: Catalogue) -> Play | None:
     track = item.child("track")
     played_at = item.moment("played_at")

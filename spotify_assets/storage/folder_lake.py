@@ -141,7 +141,9 @@ class FolderLake:
         try:
             yield
         except OSError as error:
+            # A write that finds the disk full names no file.
+            reason = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
             raise LakeUnavailable(
-                f"The lake {self._root} can't be used ({error.strerror}: {error.filename}); "
+                f"The lake {self._root} can't be used ({reason}); "
                 "put it right (is it there, writable, and not full?) and run again."
             ) from error

@@ -48,8 +48,11 @@ class Lake(Protocol):
     def get(self, key: str) -> bytes:
         """The payload, uncompressed. Raises `KeyError` for a missing key, `LakeCorrupt` for damaged content."""
 
-    def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """(key, payload) in the order of `keys`, read concurrently; only a few payloads are held at a time."""
+    def get_many(self, keys: Sequence[str]) -> "Iterator[tuple[str, bytes | LakeCorrupt]]":
+        """(key, payload) in the order of `keys`, read concurrently; only a few payloads are held at a time.
+
+        In place of the payload of a damaged object comes what `get` would raise; the others are read all the same.
+        """
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted by code point."""
@@ -123,13 +126,20 @@ def check_key(key: str) -> str:
     return key
 
 
-def read_concurrently(get: Callable[[str], bytes], keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def read_concurrently(get: Callable[[str], bytes], keys: Sequence[str]) -> Iterator[tuple[str, bytes | LakeCorrupt]]:
     """(key, payload) in the order of `keys`, with a bounded number of reads under way and payloads waiting."""
-    under_way: deque[tuple[str, Future[bytes]]] = deque()
+
+    def read(key: str) -> bytes | LakeCorrupt:
+        try:
+            return get(key)
+        except LakeCorrupt as damaged:
+            return damaged
+
+    under_way: deque[tuple[str, Future[bytes | LakeCorrupt]]] = deque()
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="lake")
     try:
         for key in keys:
-            under_way.append((key, pool.submit(get, key)))
+            under_way.append((key, pool.submit(read, key)))
             if len(under_way) >= 2 * _READERS:
                 first, future = under_way.popleft()
                 yield first, future.result()

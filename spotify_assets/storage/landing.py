@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spotify_assets.errors import LakeUnavailable
-from spotify_assets.storage.lake import Lake, lake_key
+from spotify_assets.storage.lake import Lake, LakeCorrupt, lake_key
 from spotify_assets.storage.warehouse import Warehouse
 
 
@@ -53,10 +53,13 @@ class Landing:
         return Landed(key, spooled=self.lake_failure)
 
     def move_spool(self) -> list[str]:
-        """Moves what waits in the spool to the lake, and returns the keys moved; none where the lake is down."""
+        """Moves what waits in the spool to the lake, and returns the keys moved; none where the lake is down.
+
+        A lake that has something else under a key of the spool counts as down: a person has to look at it.
+        """
         try:
             return self._moved()
-        except LakeUnavailable as down:
+        except (LakeUnavailable, LakeCorrupt) as down:
             self.lake_failure = str(down)
             return []
 

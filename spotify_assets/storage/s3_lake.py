@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from spotify_assets.errors import LakeUnavailable
 from spotify_assets.storage import lake_memory
-from spotify_assets.storage.lake import check_key, decode, encode, read_concurrently
+from spotify_assets.storage.lake import LakeCorrupt, check_key, decode, encode, read_concurrently
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,7 +80,7 @@ class S3Lake:
                 raise
         return decode(key, stored)
 
-    def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes | LakeCorrupt]]:
         return read_concurrently(self.get, keys)
 
     def list(self, prefix: str) -> Iterator[str]:
