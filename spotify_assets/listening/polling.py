@@ -1,7 +1,7 @@
 """Asking Spotify for each listener's newest 50 plays, all at once, and landing each answer as it comes.
 
 Each listener fails alone, with a sentence. Once Spotify has told the app to stay away, or the warehouse is gone, no
-further call is made; answers under way still land.
+further call is made; answers under way still land. Who has to log in again is not called, and said at every tick.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from threading import Event
 from spotify_assets.errors import LakeUnavailable, UserError, WarehouseUnavailable
 from spotify_assets.listening.loading import DATASET
 from spotify_assets.spotify.client import Answer
-from spotify_assets.spotify.outcomes import Blocked, InvalidClient, PremiumLapsed
+from spotify_assets.spotify.outcomes import Blocked, InvalidClient, PremiumLapsed, ReauthRequired
 from spotify_assets.spotify.tokens import Listener
 from spotify_assets.storage.landing import Landed, Landing
 
@@ -43,6 +43,8 @@ def _poll_one(listener: Listener, ask: Callable[[Listener], Answer], landing: La
     if stop.is_set():
         return Polled(user_id, failure=f"{user_id} was not polled: an earlier call of this tick ended it for all.")
     try:
+        if listener.status == "needs_login":
+            raise ReauthRequired(listener.status_reason or "refused before", user_id)
         answer = ask(listener)
     except Blocked as blocked:
         stop.set()

@@ -32,10 +32,13 @@ class SpotifyAccess:
         return self.settings.spotify_api_url
 
     def listeners(self) -> list[Listener]:
-        """Those who are connected at this API; `SPOTIFY_REFRESH_TOKEN` connects the first one, as `me`."""
+        """All listeners of this API, also those who have to log in again.
+
+        `SPOTIFY_REFRESH_TOKEN` connects the first one, as `me`.
+        """
         if self.settings.spotify_client_id:
             self.tokens.seed_from_environment(self.settings)
-        return self.tokens.connected(self.api_url)
+        return self.tokens.listeners(self.api_url)
 
     def recently_played(self, listener: Listener) -> Answer:
         """The listener's newest 50 plays, as Spotify sent them. Raises the types of `outcomes.py`."""
