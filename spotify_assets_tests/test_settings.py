@@ -1,0 +1,56 @@
+"""Each wrong value of the environment is one sentence that names the variable and the remedy."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from spotify_assets.clock import FixedClock, SystemClock, clock_from
+from spotify_assets.errors import SettingsError
+from spotify_assets.settings import read_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SPOTIFY_API_URL", "api.spotify.com", "SPOTIFY_API_URL"),
+        ("SPOTIFY_API_URL", "http://api.spotify.com/v1", "use https"),
+        ("DATABASE_URL", "mysql://u:canary@h/d", "postgresql://"),
+        ("LAKE_URL", "gs://bucket", "s3://bucket/prefix"),
+        ("LAKE_START", "last year", "LAKE_START"),
+        ("SPOTIFY_ASSETS_CLOCK", "2026-01-01", "unset SPOTIFY_ASSETS_CLOCK"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence(name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert read_settings().database_url is None
+
+
+def test_the_command_line_says_it_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_START", "last year")
+    done = subprocess.run(
+        [sys.executable, "-m", "spotify_assets.cli", "poll"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("spotify-assets: LAKE_START can't be used")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_clock_is_the_real_one_unless_the_simulator_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(clock_from(read_settings()), SystemClock)
+    monkeypatch.setenv("SPOTIFY_API_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("SPOTIFY_ASSETS_CLOCK", "2026-03-04T13:00+01:00")
+    assert clock_from(read_settings()) == FixedClock(datetime(2026, 3, 4, 12, tzinfo=UTC))
+    monkeypatch.setenv("SPOTIFY_ASSETS_CLOCK", "teatime")
+    with pytest.raises(SettingsError, match="give an ISO time"):
+        clock_from(read_settings())
