@@ -132,10 +132,10 @@ def _result(
         "plays_on_pages": loaded.plays_read,
         "pages": loaded.objects,
         "quarantined": loaded.quarantined,
-        "newest plays": dg.MetadataValue.md(newest_plays(warehouse)),
-        "plays by hour": dg.MetadataValue.md(hours_of(warehouse, day)),
+        "newest_plays": dg.MetadataValue.md(newest_plays(warehouse)),
+        "plays_by_hour": dg.MetadataValue.md(hours_of(warehouse, day)),
     }
     if loaded.first_played_at and loaded.last_played_at:
-        metadata["first play"] = dg.MetadataValue.timestamp(loaded.first_played_at)
-        metadata["last play"] = dg.MetadataValue.timestamp(loaded.last_played_at)
+        metadata["first_play_on_pages"] = dg.MetadataValue.timestamp(loaded.first_played_at)
+        metadata["last_play_on_pages"] = dg.MetadataValue.timestamp(loaded.last_played_at)
     return dg.MaterializeResult(metadata=metadata, check_results=[check])

@@ -117,7 +117,7 @@ QUESTIONS = (
             from raw.quarantine as q
             where q.lake_key in (select lake_key from fetched)
         """,
-        columns=("lake key", "where", "why"),
+        columns=("lake_key", "where", "why"),
         found="{count} things in the landed pages could not be read; the rest is loaded, and they load on replay once "
         "the parser can read them.",
         severity=dg.AssetCheckSeverity.WARN,
@@ -125,13 +125,14 @@ QUESTIONS = (
 )
 
 
-def verdict(question: Question, rows: list[tuple[object, ...]]) -> dg.AssetCheckResult:
-    """Passed where the query found nothing; else the sentence, the count and the first ten rows."""
+def verdict(question: Question, rows: list[tuple[object, ...]], day: str | None) -> dg.AssetCheckResult:
+    """Passed where the query found nothing; else the sentence, the count and the first rows."""
+    asked = f"what was fetched on {day}" if day else "everything that was ever fetched"
     count = f"{len(rows)} or more" if len(rows) == MOST else str(len(rows))
     return dg.AssetCheckResult(
         passed=not rows,
         severity=question.severity,
-        description=question.found.format(count=count) if rows else question.description,
+        description=question.found.format(count=count) if rows else f"Nothing wrong in {asked}.",
         metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))} if rows else {},
     )
 
@@ -142,7 +143,7 @@ def _check(question: Question) -> dg.AssetChecksDefinition:
         day = context.run.tags.get(PARTITION_TAG)
         with warehouse.connect() as connection:
             rows = connection.execute(f"{_OF_THE_PARTITION} {question.query} limit {MOST}", {"day": day}).fetchall()
-        return verdict(question, rows)
+        return verdict(question, rows, day)
 
     return check
 
@@ -167,7 +168,7 @@ def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
             description=f"{len(left)} of {len(keys)} landed pages are not loaded; materialize their day again."
             if left
             else f"All {len(keys)} landed pages are loaded.",
-            metadata={"not loaded": left[:10]},
+            metadata={"not_loaded": left[:10]} if left else {},
         )
 
     return check

@@ -1,24 +1,46 @@
 """What a person sees who clicks `raw_plays`: the newest plays as a table and the day's listening as a small chart."""
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
 from spotify_assets.storage.warehouse import Warehouse
 
-BARS = " ▁▂▃▄▅▆▇█"
+BARS = "·▁▂▃▄▅▆▇█"
+"""Nothing is a dot: a browser would collapse spaces."""
+SHOWN = 999
+"""Dagster's UI shows Markdown in place up to so many UTF-16 code units, and hides longer texts behind a link."""
+WIDEST = 80
+"""Longer texts are cut; a lake key fits."""
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~&])")
+_SHORT = "{:%d %b %H:%M}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; a pipe in a title is escaped, an absent value is a dash."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+    """A Markdown table of the first rows, as many as Dagster's UI shows in place.
+
+    A title that looks like Markdown is escaped, an absent value is a dash, a long text is cut.
+    """
+    text = "\n".join(map(_line, (header, ["---"] * len(header))))
+    for row in rows:
+        longer = f"{text}\n{_line(row)}"
+        if len(longer.encode("utf-16-le")) // 2 > SHOWN:
+            break
+        text = longer
+    return text
+
+
+def _line(values: Sequence[object]) -> str:
+    return "| " + " | ".join(map(_cell, values)) + " |"
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
-    text = f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    text = f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else re.sub(r"[ \t\r\n]+", " ", str(value))
+    text = text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    return _MARKUP.sub(r"\\\1", text)
 
 
 def bar_chart(counts: Sequence[int]) -> str:
@@ -48,11 +70,12 @@ def newest_plays(warehouse: Warehouse) -> str:
             limit 10
             """
         ).fetchall()
-    return markdown_table(["ended (UTC)", "track", "artists"], rows)
+    plays = [(_SHORT.format(ended), name, artists) for ended, name, artists in rows]
+    return markdown_table(["ended (UTC)", "track", "artists"], plays)
 
 
 def hours_of(warehouse: Warehouse, day: date) -> str:
-    """How many plays ended in each UTC hour of the day, as a chart of 24 characters."""
+    """How many plays ended in each UTC hour of the day, as a chart of 24 characters, and in all."""
     with warehouse.connect() as connection:
         rows = connection.execute(
             """
@@ -65,9 +88,8 @@ def hours_of(warehouse: Warehouse, day: date) -> str:
             {"day": day},
         ).fetchall()
     counts = {int(hour): int(count) for hour, count in rows}
-    return (
-        f"`{bar_chart([counts.get(hour, 0) for hour in range(24)])}` plays by UTC hour, {sum(counts.values())} in all"
-    )
+    chart = bar_chart([counts.get(hour, 0) for hour in range(24)])
+    return f"00 `{chart}` 24 UTC, {sum(counts.values())} plays"
 
 
 def plays_stored(warehouse: Warehouse) -> int:
