@@ -5,6 +5,7 @@ any message. A 401 is not judged here, because what it means depends on what was
 """
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -31,13 +32,19 @@ DEFAULT_QUOTA_WAIT = 3600.0
 LONGEST_WAIT = 86_400.0
 LONGEST_SLEEP = 60.0
 _QUOTED_LENGTH = 160
+# No word of a message is that long; Spotify's tokens and codes have 96 characters and more.
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_-]{40,}")
 
 
 def quoted(text: str, secrets: Iterable[str] = ()) -> str:
-    """Text of Spotify's as it may be shown: one line, short, printable, and without any of the secrets."""
+    """Text of Spotify's as it may be shown: one line, short, printable, and without any of the secrets.
+
+    What looks like a token is left out too: it could be one that is not known here, such as the one before the last.
+    """
     for secret in secrets:
         if secret:
             text = text.replace(secret, "…")
+    text = _TOKEN_LIKE.sub("…", text)
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= _QUOTED_LENGTH else f"{line[:_QUOTED_LENGTH]}…"
 

@@ -40,9 +40,13 @@ def test_a_missing_wait_is_the_default() -> None:
 
 
 def test_quoted_text_is_one_short_line_without_secrets() -> None:
-    shown = quoted("bad\ntoken\x1b[31m canary \u202e" + "x" * 500, ["canary", ""])
-    assert shown.startswith("bad token [31m … xxx")
+    shown = quoted("bad\ntoken\x1b[31m canary \u202e" + "xx " * 500, ["canary", ""])
+    assert shown.startswith("bad token [31m … xx xx")
     assert len(shown) == 161
+
+
+def test_quoted_text_holds_no_token_that_nobody_named() -> None:
+    assert quoted(f"revoked {'AQ' + 'x-_9' * 24}") == "revoked …"
 
 
 @pytest.mark.parametrize(
