@@ -125,8 +125,10 @@ QUESTIONS = (
 )
 
 
-def verdict(question: Question, rows: list[tuple[object, ...]], day: str | None) -> dg.AssetCheckResult:
-    """Passed where the query found nothing; else the sentence, the count and the first rows."""
+def verdict(question: Question, warehouse: Warehouse, day: str | None) -> dg.AssetCheckResult:
+    """Asks about what was fetched on a UTC day, or ever: passed, or the sentence, the count and the first rows."""
+    with warehouse.connect() as connection:
+        rows = connection.execute(f"{_OF_THE_PARTITION} {question.query} limit {MOST}", {"day": day}).fetchall()
     asked = f"what was fetched on {day}" if day else "everything that was ever fetched"
     count = f"{len(rows)} or more" if len(rows) == MOST else str(len(rows))
     return dg.AssetCheckResult(
@@ -140,10 +142,7 @@ def verdict(question: Question, rows: list[tuple[object, ...]], day: str | None)
 def _check(question: Question) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="raw_plays", name=question.name, description=question.description, blocking=question.blocking)
     def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        day = context.run.tags.get(PARTITION_TAG)
-        with warehouse.connect() as connection:
-            rows = connection.execute(f"{_OF_THE_PARTITION} {question.query} limit {MOST}", {"day": day}).fetchall()
-        return verdict(question, rows, day)
+        return verdict(question, warehouse, context.run.tags.get(PARTITION_TAG))
 
     return check
 
