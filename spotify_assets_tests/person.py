@@ -91,17 +91,9 @@ class Person:
         wait = WebDriverWait(self.browser, seconds, poll_frequency=0.2, ignored_exceptions=_IN_MOTION)
         return wait.until(lambda _: happened(), otherwise)
 
-    def clicks_icon(self, name: str, nth: int = 0) -> None:
-        """One of the buttons that show this icon."""
-        icons = (By.CSS_SELECTOR, f"button:has([aria-label={name}])")
-
-        def click() -> bool:
-            found = self.browser.find_elements(*icons)[nth:]
-            for button in found[:1]:
-                button.click()
-            return bool(found)
-
-        self.waits(click, f"no button shows {name}")
+    def clicks_icon(self, name: str) -> None:
+        """The first button that shows this icon."""
+        self.waits(lambda: self._click(f"//button[.//*[@aria-label='{name}']]"), f"no button shows {name}")
 
     def photographs(self, folder: str | None, name: str) -> None:
         """Saves what is to be seen, where a folder is given."""

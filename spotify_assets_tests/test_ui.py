@@ -4,11 +4,6 @@
 """
 
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +14,7 @@ from spotify_assets.cli.poll import tick
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.storage.warehouse import Warehouse
-from spotify_assets_tests.conftest import free_port
+from spotify_assets_tests.dagster_dev import dagster_dev
 from spotify_assets_tests.person import Person, find_chromium, somebody
 from spotify_assets_tests.world import World
 
@@ -27,36 +22,6 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SHOTS = os.environ.get("UI_SCREENSHOTS")
 LONG = "[Show Markdown]"
 LINEAGE = "/asset-groups?expanded=global%40global%3Alistening%2Cglobal%40global%3Amarts"
-
-
-@contextmanager
-def dagster_dev(world: World) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """`dagster dev` with this world's environment: its address and its process, not waited for."""
-    port = free_port()
-    plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    with (world.home / "dagster_dev.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=REPOSITORY,
-            env={**plain, **world.environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            yield f"http://127.0.0.1:{port}", process
-        finally:
-            # Webserver, daemon, code server and run workers are one process group.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
-    assert process.poll() is None, "dagster dev ended"
-    try:
-        return requests.get(f"{address}/server_info", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def _some_days_of_polls(world: World) -> None:
@@ -134,11 +99,9 @@ def _looks_at_a_mart(person: Person, world: World, name: str, description: str, 
 
 
 def _photographs_the_lineage(person: Person, folder: str) -> None:
+    person.clicks("Hide navigation")
     person.opens(LINEAGE)
-    person.sees("top_tracks")
-    person.clicks_icon("panel_show_right", 1)
-    person.opens(LINEAGE)
-    person.sees("top_tracks")
+    person.waits(lambda: person.page().count("Materialized") > 4, "the lineage does not show what was materialized")
     person.photographs(folder, "lineage")
 
 
@@ -149,9 +112,12 @@ def test_a_run_launched_with_the_mouse_ends_green_and_the_assets_show_what_it_di
     with SimulatorServer(SimulatorConfig()) as simulator:
         world = World.make(monkeypatch, warehouse, simulator, tmp_path / "home")
         _some_days_of_polls(world)
-        with dagster_dev(world) as (address, process), somebody(address, chromium, driver) as person:
-            person.waits(lambda: _answers(address, process), "dagster dev does not answer", 60)
-
+        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        log = tmp_path / "dagster_dev.log"
+        with (
+            dagster_dev(REPOSITORY, {**plain, **world.environment}, log) as address,
+            somebody(address, chromium, driver) as person,
+        ):
             _launches_a_run_for_today(person)
             assert _waits_for_its_end(person) == "Success"
             if SHOTS:

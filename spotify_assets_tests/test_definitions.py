@@ -1,0 +1,204 @@
+"""The code location as Dagster sees it: what there is, what it says of itself, and that it loads everywhere."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import requests
+
+from spotify_assets import settings
+from spotify_assets.definitions import defs
+from spotify_assets_tests.dagster_dev import dagster_dev
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Group and asset, then what it is made from.
+ASSETS = """
+listening/raw_plays <-
+staging/stg_albums <- raw_plays
+staging/stg_artists <- raw_plays
+staging/stg_listeners <- raw_plays
+staging/stg_plays <- raw_plays
+staging/stg_track_artists <- raw_plays
+staging/stg_tracks <- raw_plays
+intermediate/int_artist_periods <- int_track_facts int_track_periods
+intermediate/int_plays <- stg_listeners stg_plays
+intermediate/int_track_days <- int_plays
+intermediate/int_track_facts <- stg_artists stg_track_artists stg_tracks
+intermediate/int_track_facts_applied <- int_track_facts top_artists top_tracks
+intermediate/int_track_months <- int_track_days
+intermediate/int_track_periods <- int_track_days int_track_months
+marts/dim_artists <- stg_artists
+marts/dim_tracks <- stg_albums stg_artists stg_track_artists stg_tracks
+marts/fct_plays <- int_plays
+marts/top_artists <- dim_artists int_artist_periods
+marts/top_tracks <- int_track_facts int_track_periods
+"""
+
+# The checks of each asset.
+CHECKS = {
+    "raw_plays": (
+        "every_listener_polled everything_landed_is_loaded keys_are_unique nothing_is_in_the_future "
+        "nothing_is_quarantined times_are_plausible"
+    ),
+    "stg_albums": "no_nulls",
+    "stg_artists": "no_nulls",
+    "stg_listeners": "no_nulls",
+    "stg_plays": "end_in_the_time_of_spotify no_nulls track_key_is_not_empty unique_key",
+    "stg_track_artists": "no_nulls relationships_artist_id",
+    "stg_tracks": "length_and_popularity_are_possible no_nulls",
+    "int_artist_periods": (
+        "accepted_values_period_kind counts_ranks_and_times_are_possible estimate_is_not_negative no_nulls unique_key"
+    ),
+    "int_plays": (
+        "accepted_values_content_type local_time_is_near_utc no_nulls track_id_is_there_exactly_for_tracks unique_key"
+    ),
+    "int_track_days": "counts_and_times_are_possible no_nulls unique_key",
+    "int_track_facts": "no_nulls unique_key",
+    "int_track_facts_applied": "no_nulls",
+    "int_track_months": "counts_and_times_are_possible no_nulls unique_key",
+    "int_track_periods": "accepted_values_period_kind counts_ranks_and_times_are_possible no_nulls unique_key",
+    "dim_artists": "no_nulls not_null_artist_name unique_key",
+    "dim_tracks": (
+        "accepted_values_release_date_precision length_and_popularity_are_possible no_nulls "
+        "relationships_main_artist_id unique_key"
+    ),
+    "fct_plays": (
+        "accepted_values_content_type accepted_values_source local_hour_is_an_hour "
+        "ms_played_is_null_exactly_where_only_the_api_saw_it no_nulls relationships_track_id unique_key"
+    ),
+    "top_artists": (
+        "accepted_values_period_kind counts_ranks_and_times_are_possible no_nulls relationships_artist_id unique_key"
+    ),
+    "top_tracks": (
+        "accepted_values_period_kind counts_ranks_and_times_are_possible no_nulls relationships_track_id unique_key"
+    ),
+}
+
+# Warnings that are raised inside other packages, with what raises them.
+NOT_OURS = {
+    "sqlglotrs is deprecated": "dagster-dbt installs sqlglot's old parser, which says so when it is imported",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose manifest is made once."""
+    return tmp_path_factory.mktemp("definitions_home")
+
+
+@pytest.fixture(scope="module")
+def definitions(home: Path) -> Iterator[dg.Definitions]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SPOTIFY_ASSETS_HOME", str(home))
+        settings.settings.cache_clear()
+        yield defs()
+    settings.settings.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that holds the two files that Dagster reads, and nothing else."""
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    return tmp_path
+
+
+def _bare() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "HOME")}
+
+
+def test_the_definitions_can_be_loaded(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_the_asset_graph_has_this_shape(definitions: dg.Definitions) -> None:
+    lines = [
+        f"{spec.group_name}/{spec.key.to_user_string()} <- "
+        + " ".join(sorted(dep.asset_key.to_user_string() for dep in spec.deps))
+        for spec in definitions.resolve_all_asset_specs()
+    ]
+
+    assert sorted(line.strip() for line in lines) == sorted(line.strip() for line in ASSETS.strip().splitlines())
+
+
+def test_the_assets_have_these_checks(definitions: dg.Definitions) -> None:
+    checks = defaultdict(list)
+    for holder in [*(definitions.assets or []), *(definitions.asset_checks or [])]:
+        assert isinstance(holder, dg.AssetsDefinition)
+        for spec in holder.check_specs:
+            checks[spec.asset_key.to_user_string()].append(spec.name)
+
+    assert {asset: " ".join(sorted(names)) for asset, names in checks.items()} == CHECKS
+
+
+def test_every_asset_says_what_it_is_whose_it_is_and_which_columns_it_has(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        name = spec.key.to_user_string()
+        assert (spec.description or "").startswith("One row"), f"{name} does not say what a row is"
+        assert spec.owners, f"{name} has no owner"
+        assert "postgres" in spec.kinds, f"{name} does not say where it is kept"
+        schema = spec.metadata.get("dagster/column_schema")
+        assert isinstance(schema, dg.TableSchema), f"{name} has no column schema"
+        untold = [column.name for column in schema.columns if not (column.type and column.description)]
+        assert not untold, f"{name} does not describe {untold}"
+
+
+def test_every_job_says_what_it_does(definitions: dg.Definitions) -> None:
+    jobs = {job.name: job.description for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
+
+    assert {"listening", "replay"} <= set(jobs)
+    assert [name for name, description in jobs.items() if not description] == []
+
+
+def test_loading_the_definitions_uses_nothing_that_dagster_calls_beta_or_is_about_to_drop(home: Path) -> None:
+    code = f"""
+import warnings
+import dagster as dg
+for category in (dg.BetaWarning, dg.PreviewWarning, dg.SupersessionWarning, DeprecationWarning):
+    warnings.filterwarnings("error", category=category)
+for message in {list(NOT_OURS)}:
+    warnings.filterwarnings("ignore", message=message)
+from spotify_assets.definitions import defs
+dg.Definitions.validate_loadable(defs())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**_bare(), "SPOTIFY_ASSETS_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_dagster_finds_the_definitions_valid(folder: Path, home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        cwd=folder,
+        env={**_bare(), "SPOTIFY_ASSETS_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_plain_dagster_dev_starts_with_nothing_configured_and_says_that_its_history_is_temporary(folder: Path) -> None:
+    log = folder / "dev.log"
+    query = "{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError { __typename } } } } }"
+    with dagster_dev(folder, _bare(), log) as address:
+        answer = requests.post(f"{address}/graphql", json={"query": query}, timeout=30).json()
+
+    assert answer["data"]["workspaceOrError"]["locationEntries"] == [
+        {"name": "spotify_assets.definitions", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
+    ]
+    said = log.read_text()
+    assert "This will be removed when dagster dev exits." in said
+    assert "set the environment variable DAGSTER_HOME" in said
