@@ -1,12 +1,13 @@
 """Asking Spotify for each listener's newest 50 plays, all at once, and landing each answer as it comes.
 
-Each listener fails alone, with a sentence. Once Spotify has told the app to stay away, or the warehouse is gone, no
-further call is made; answers under way still land. Who has to log in again is not called, and said at every tick.
+Each listener fails alone, with a sentence; an exception that nobody expected is kept until the others are done. Once
+Spotify has told the app to stay away, or the warehouse is gone, no further call is made; answers under way still land.
+Who has to log in again is not called, and said at every tick.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from threading import Event
 
 from spotify_assets.errors import LakeUnavailable, UserError, WarehouseUnavailable
@@ -27,6 +28,8 @@ class Polled:
     landed: Landed | None = None
     failure: str | None = None
     blocked: Blocked | None = None
+    defect: BaseException | None = field(default=None, repr=False)
+    """What nobody expected; to be raised once the others' answers are loaded."""
 
 
 def poll(listeners: Sequence[Listener], ask: Callable[[Listener], Answer], landing: Landing) -> list[Polled]:
@@ -35,7 +38,15 @@ def poll(listeners: Sequence[Listener], ask: Callable[[Listener], Answer], landi
         return []
     stop = Event()
     with ThreadPoolExecutor(min(CALLS_AT_ONCE, len(listeners)), thread_name_prefix="poll") as pool:
-        return list(pool.map(lambda listener: _poll_one(listener, ask, landing, stop), listeners))
+        asked = [pool.submit(_poll_one, listener, ask, landing, stop) for listener in listeners]
+    return [_outcome(listener, future) for listener, future in zip(listeners, asked, strict=True)]
+
+
+def _outcome(listener: Listener, asked: Future[Polled]) -> Polled:
+    defect = asked.exception()
+    if defect is None:
+        return asked.result()
+    return Polled(listener.user_id, failure=f"{type(defect).__name__}, a defect of this program", defect=defect)
 
 
 def _poll_one(listener: Listener, ask: Callable[[Listener], Answer], landing: Landing, stop: Event) -> Polled:

@@ -70,6 +70,9 @@ def run_tick(
             loaded = load_objects(warehouse, lake, sorted(fresh | not_loaded(warehouse, landed_lately)))
         except LakeUnavailable as down:
             lake_failure = str(down)
+    for outcome in polled:
+        if outcome.defect:
+            raise outcome.defect
     return Tick(polled, loaded, len(moved), landing.waiting(), block, lake_failure)
 
 
