@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,10 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(used: Lake, root: Path) 
     with pytest.raises(LakeUnavailable, match="Permission denied"):
         used.put("tracks/another.gz", b"x")
     (root / ".unfinished").chmod(0o700)
+
+
+def test_many_threads_may_begin_a_lake_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        begun = open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path / str(number)))
+        with ThreadPoolExecutor(16) as pool:
+            assert all(pool.map(lambda each: begun.put(f"tracks/{each}.gz", b"payload"), range(16)))  # noqa: B023
