@@ -62,7 +62,7 @@ class Person:
         path = f"//*[{begins} or not(*) and normalize-space(.) = '{text}']"
         self.waits(lambda: self._click(path), f"“{text}” can't be clicked")
 
-    def sees(self, text: str, seconds: float = 30) -> None:
+    def sees(self, text: str, seconds: float = 60) -> None:
         """Waits until the page says so."""
         self.waits(lambda: text in self.page(), f"the page does not say “{text}”", seconds)
 
@@ -86,7 +86,7 @@ class Person:
         """All text of the page."""
         return self.browser.find_element(By.TAG_NAME, "body").text
 
-    def waits(self, happened: Callable[[], T], otherwise: str, seconds: float = 30) -> T:
+    def waits(self, happened: Callable[[], T], otherwise: str, seconds: float = 60) -> T:
         """Until something is so; fails with `otherwise` and the page where it doesn't come."""
         wait = WebDriverWait(self.browser, seconds, poll_frequency=0.2, ignored_exceptions=_IN_MOTION)
         return wait.until(lambda _: happened(), otherwise)

@@ -1,6 +1,6 @@
 """Dagster's UI in a real browser: a run launched with the mouse ends green, and the assets' pages show their data.
 
-`UI_SCREENSHOTS=<folder>` keeps the pictures, which are those of the README.
+`UI_SCREENSHOTS=docs/images` takes the README's pictures again.
 """
 
 import os
@@ -52,7 +52,7 @@ def _launches_a_run_for_today(person: Person) -> None:
 def _waits_for_its_end(person: Person) -> str:
     words = {"Success", "Failure", "Canceled"}
     return person.waits(
-        lambda: next((line for line in person.page().splitlines() if line in words), ""), "the run did not end", 90
+        lambda: next((line for line in person.page().splitlines() if line in words), ""), "the run did not end", 240
     )
 
 
@@ -102,6 +102,7 @@ def _photographs_the_lineage(person: Person, folder: str) -> None:
     person.clicks("Hide navigation")
     person.opens(LINEAGE)
     person.waits(lambda: person.page().count("Materialized") > 4, "the lineage does not show what was materialized")
+    person.waits(lambda: "fetching" not in person.page(), "the lineage does not show all groups")
     person.photographs(folder, "lineage")
 
 
