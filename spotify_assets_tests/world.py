@@ -89,9 +89,9 @@ class World:
         url = f"{self.simulator.url}/_sim/plays"
         requests.post(url, json={"user": user_id, "plays": plays}, timeout=10).raise_for_status()
 
-    def tick(self) -> str:
-        """One tick in this process; returns what `spotify-assets poll` would print."""
-        return tick(self.settings())
+    def tick(self, only: Sequence[str] | None = None) -> str:
+        """One tick, or some assets of it, in this process; returns what `spotify-assets poll` would print."""
+        return tick(self.settings(), only)
 
     def replay(self) -> str:
         """The whole lake into the warehouse, in this process."""
