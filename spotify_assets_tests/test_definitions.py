@@ -31,7 +31,6 @@ intermediate/int_artist_periods <- int_track_facts int_track_periods
 intermediate/int_plays <- stg_listeners stg_plays
 intermediate/int_track_days <- int_plays
 intermediate/int_track_facts <- stg_artists stg_track_artists stg_tracks
-intermediate/int_track_facts_applied <- int_track_facts top_artists top_tracks
 intermediate/int_track_months <- int_track_days
 intermediate/int_track_periods <- int_track_days int_track_months
 marts/dim_artists <- stg_artists
@@ -61,7 +60,6 @@ CHECKS = {
     ),
     "int_track_days": "counts_and_times_are_possible no_nulls unique_key",
     "int_track_facts": "no_nulls unique_key",
-    "int_track_facts_applied": "no_nulls",
     "int_track_months": "counts_and_times_are_possible no_nulls unique_key",
     "int_track_periods": "accepted_values_period_kind counts_ranks_and_times_are_possible no_nulls unique_key",
     "dim_artists": "no_nulls not_null_artist_name unique_key",

@@ -63,7 +63,7 @@ def tick(world: World, day: datetime | None = None, **tags: str) -> Seen:
     [event] = result.asset_materializations_for_node("raw_plays")
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     new, pages = event.metadata["plays_new"].value, event.metadata["pages"].value
-    return Seen(str(event.metadata["what happened"].value), int(str(new)), int(str(pages)), checks)
+    return Seen(str(event.metadata["what_happened"].value), int(str(new)), int(str(pages)), checks)
 
 
 def failure(world: World, day: datetime | None = None) -> str:

@@ -31,5 +31,5 @@ def said(result: dg.ExecuteInProcessResult) -> str:
         if event.asset_key == dg.AssetKey("raw_plays"):
             metadata = event.materialization.metadata
             new, pages = metadata["plays_new"].value, metadata["pages"].value
-            return f"{metadata['what happened'].value} {new} new plays on {pages} pages."
+            return f"{metadata['what_happened'].value} {new} new plays on {pages} pages."
     return "Done."

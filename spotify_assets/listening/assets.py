@@ -125,7 +125,7 @@ def _result(
     warehouse: Warehouse, day: date, loaded: Loaded, said: str, check: dg.AssetCheckResult
 ) -> dg.MaterializeResult[None]:
     metadata: dict[str, str | int | dg.MarkdownMetadataValue | dg.TimestampMetadataValue] = {
-        "what happened": said,
+        "what_happened": said,
         "dagster/row_count": plays_stored(warehouse),
         "plays_new": loaded.plays_new,
         "plays_changed": loaded.plays_changed,

@@ -10,8 +10,8 @@ from datetime import date
 import dagster as dg
 
 from spotify_assets.listening.loading import DATASET
-from spotify_assets.listening.preview import markdown_table
 from spotify_assets.listening.tick import landed_on, not_loaded
+from spotify_assets.markdown import markdown_table
 from spotify_assets.storage.lake import Lake
 from spotify_assets.storage.warehouse import Warehouse
 

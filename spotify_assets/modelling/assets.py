@@ -58,6 +58,7 @@ def build_dbt_assets(project: Project) -> list[dg.AssetsDefinition]:
     @dbt_assets(
         manifest=manifest,
         select="tag:marts",
+        exclude="tag:scope",
         name="dbt_marts",
         dagster_dbt_translator=translator,
         required_resource_keys=_RESOURCES,

@@ -35,10 +35,10 @@ def materialization(
 
 def check_result(result: NodeResult, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
     """A test's verdict; a warning does not stop anything."""
-    metadata: dict[str, int | float | str] = {"status": result.status, "seconds": result.seconds}
-    if result.failures is not None:
+    metadata: dict[str, int | str] = {}
+    if result.failures:
         metadata["failed_rows"] = result.failures
-    if result.compiled_path:
+    if result.status != "pass" and result.compiled_path:
         metadata["sql"] = result.compiled_path
     return dg.AssetCheckResult(
         asset_key=key.asset_key,

@@ -1,10 +1,12 @@
 """What a person sees of a table in Dagster's UI: how many rows it has, and a few of them as Markdown. No Dagster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
+
+from spotify_assets.markdown import markdown_table
 
 _COUNTED_UP_TO = 200_000
 _SEVERAL = "Not shown, because several listeners share this warehouse."
@@ -12,7 +14,7 @@ _SEVERAL = "Not shown, because several listeners share this warehouse."
 # Rows of a single listener; `%(user)s` is the only one.
 _OF_A_LISTENER = {
     "fct_plays": """
-        select played_at, track_name, main_artist_name, local_date, local_hour, source
+        select played_at, track_name, main_artist_name, source
         from marts.fct_plays
         left join marts.dim_tracks using (track_id)
         where user_id = %(user)s
@@ -104,16 +106,3 @@ def _preview(connection: psycopg.Connection, name: str, user: str | None) -> str
 
 def _any_play(connection: psycopg.Connection) -> bool:
     return connection.execute("select 1 from marts.fct_plays limit 1").fetchone() is not None
-
-
-def markdown_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """The rows as a Markdown table."""
-
-    def line(cells: Sequence[object]) -> str:
-        return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
-
-    return "\n".join([line(names), line(["---"] * len(names)), *(line(row) for row in rows)])
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else " ".join(str(value).replace("\\", "\\\\").replace("|", "\\|").split())

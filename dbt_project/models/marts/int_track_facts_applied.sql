@@ -2,6 +2,7 @@
     schema='intermediate',
     unique_key=['track_id'],
     meta={'scopes': ['tracks']},
+    tags=['scope'],
     indexes=[{'columns': ['track_id'], 'unique': true}],
 ) }}
 -- depends_on: {{ ref('scope_tracks') }}
