@@ -91,7 +91,11 @@ class DbtRunner:
         with _only_one, _connection_in_the_environment(self.warehouse):
             if self._manifest is None:
                 self._manifest = _invoke(["parse"], self.project.directory, target)
-            outcome = _invoke(arguments, self.project.directory, target, self._manifest)
+            try:
+                outcome = _invoke(arguments, self.project.directory, target, self._manifest)
+            except DbtFailed:
+                with self.warehouse.connect():  # where this is what is wrong, it says so better
+                    raise
         return [_node_result(result, target) for result in outcome.results]
 
 
