@@ -13,7 +13,7 @@ class SettingsError(UserError):
 
 
 class WarehouseUnavailable(UserError):
-    """Postgres can't be reached, or went away. Nothing was called at Spotify because of it."""
+    """Postgres can't be reached, or went away."""
 
 
 class LakeUnavailable(UserError):

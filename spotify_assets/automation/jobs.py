@@ -1,4 +1,4 @@
-"""The jobs: which assets run together, under the names that `spotify-assets` and the schedules use."""
+"""The jobs: which assets run together, under the names that `spotify-assets` uses."""
 
 import dagster as dg
 

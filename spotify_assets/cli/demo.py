@@ -16,7 +16,7 @@ from rich.table import Table
 from spotify_assets.cli.poll import tick
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
-from spotify_assets.settings import Settings, settings
+from spotify_assets.settings import Settings, is_loopback, settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.spotify.client import SpotifyClient
@@ -43,6 +43,7 @@ def demo() -> None:
     with simulated_spotify() as simulator:
         chosen = settings()
         warehouse = open_warehouse(chosen)
+        _refuse_among_real_listeners(warehouse)
         before = _stored(warehouse)
         moments = _moments(warehouse, datetime.now(UTC))
         _set_clock(simulator, moments[0])
@@ -80,6 +81,17 @@ def simulated_spotify() -> Iterator[SimulatorServer]:
 
 def _set_clock(simulator: SimulatorServer, moment: datetime) -> None:
     requests.post(simulator.clock_url, json={"now": moment.isoformat()}, timeout=10).raise_for_status()
+
+
+def _refuse_among_real_listeners(warehouse: Warehouse) -> None:
+    with warehouse.connect() as connection:
+        rows = connection.execute("select user_id, api_url from ops.listeners order by user_id").fetchall()
+    real = [user_id for user_id, api_url in rows if not is_loopback(api_url)]
+    if real:
+        raise UserError(
+            f"This warehouse holds the plays of {', '.join(real)}, and the demo's made-up ones don't belong beside "
+            "them: run it with SPOTIFY_ASSETS_HOME set to another folder, and without DATABASE_URL and LAKE_URL."
+        )
 
 
 def _moments(warehouse: Warehouse, now: datetime) -> list[datetime]:

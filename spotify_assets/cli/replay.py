@@ -33,9 +33,14 @@ def replay_days(chosen: Settings, first: date | None, last: date | None) -> str:
     landed = first_landing(open_lake(chosen))
     if landed is None:
         return "The lake is empty: there is nothing to replay."
-    start = max(first or landed, chosen.lake_start)
-    end = last or today(clock_from(chosen))
+    start = first or landed
+    if start < chosen.lake_start:
+        raise UserError(
+            f"{start} lies before LAKE_START, {chosen.lake_start}: set LAKE_START={start}, or give a later --from."
+        )
+    now = today(clock_from(chosen))
+    end = min(last or now, now)
     if end < start:
-        raise UserError(f"{end} lies before {start}: give --from and --to in order, not before LAKE_START.")
+        raise UserError(f"{end} lies before {start}: give --from and --to in order.")
     tags = {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}
     return said(run_job("replay", chosen, tags=tags))

@@ -12,7 +12,7 @@ import dagster as dg
 from spotify_assets.listening.loading import DATASET
 from spotify_assets.listening.tick import landed_on, not_loaded
 from spotify_assets.markdown import markdown_table
-from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.lake import Lake, is_key
 from spotify_assets.storage.warehouse import Warehouse
 
 MOST = 100
@@ -159,7 +159,7 @@ def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
         lake: dg.ResourceParam[Lake],
     ) -> dg.AssetCheckResult:
         day = context.run.tags.get(PARTITION_TAG)
-        keys = landed_on(lake, [date.fromisoformat(day)]) if day else set(lake.list(f"{DATASET}/"))
+        keys = landed_on(lake, [date.fromisoformat(day)]) if day else set(filter(is_key, lake.list(f"{DATASET}/")))
         left = sorted(not_loaded(warehouse, keys))
         return dg.AssetCheckResult(
             passed=not left,

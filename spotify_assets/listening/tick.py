@@ -17,7 +17,7 @@ from spotify_assets.listening.polling import Polled, poll
 from spotify_assets.spotify.blocks import Block, blocked_until, store_block
 from spotify_assets.spotify.client import Answer
 from spotify_assets.spotify.tokens import Listener
-from spotify_assets.storage.lake import Lake, parse_key
+from spotify_assets.storage.lake import Lake, is_key, parse_key
 from spotify_assets.storage.landing import Landing
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -28,7 +28,6 @@ class Tick:
 
     polled: list[Polled] = field(default_factory=list)
     loaded: Loaded = field(default_factory=Loaded)
-    moved_from_spool: int = 0
     waiting_in_spool: int = 0
     blocked: Block | None = None
     lake_failure: str | None = None
@@ -67,13 +66,14 @@ def run_tick(
     if not lake_failure:
         try:
             landed_lately = landed_on(lake, _unsettled_days(warehouse, now.date()))
-            loaded = load_objects(warehouse, lake, sorted(fresh | not_loaded(warehouse, landed_lately)))
+            keys = fresh | not_loaded(warehouse, landed_lately) | noted_and_not_loaded(warehouse)
+            loaded = load_objects(warehouse, lake, in_order_of_fetching(keys))
         except LakeUnavailable as down:
             lake_failure = str(down)
     for outcome in polled:
         if outcome.defect:
             raise outcome.defect
-    return Tick(polled, loaded, len(moved), landing.waiting(), block, lake_failure)
+    return Tick(polled, loaded, landing.waiting(), block, lake_failure)
 
 
 def _unsettled_days(warehouse: Warehouse, today: date) -> set[date]:
@@ -96,7 +96,7 @@ def landed_on(lake: Lake, days: Iterable[date]) -> set[str]:
         key
         for folder in lake.folders(f"{DATASET}/")
         for key in lake.list(f"{folder}date={shared}")
-        if parse_key(key).fetched_at.date().isoformat() in wanted
+        if is_key(key) and parse_key(key).date.isoformat() in wanted
     }
 
 
@@ -110,11 +110,23 @@ def not_loaded(warehouse: Warehouse, keys: set[str]) -> set[str]:
     return keys - {str(key) for (key,) in rows}
 
 
+def noted_and_not_loaded(warehouse: Warehouse) -> set[str]:
+    """The keys that came from the spool, of whatever day, and that no finished load has taken."""
+    with warehouse.connect() as connection:
+        rows = connection.execute("select lake_key from ops.landed_objects where loaded_version is null").fetchall()
+    return {str(key) for (key,) in rows}
+
+
+def in_order_of_fetching(keys: Iterable[str]) -> list[str]:
+    """The oldest first: after a kill between two transactions everything up to the newest page loaded is in."""
+    return sorted(keys, key=lambda key: (parse_key(key).fetched_at, key))
+
+
 def first_landing(lake: Lake) -> date | None:
     """The UTC day of the first page in the lake; None where nothing was ever landed."""
     days = [
         date.fromisoformat(day.rstrip("/").rsplit("date=", 1)[1])
         for folder in lake.folders(f"{DATASET}/")
-        for day in islice(lake.folders(folder), 1)
+        for day in islice((name for name in lake.folders(folder) if "/date=" in name), 1)
     ]
     return min(days, default=None)

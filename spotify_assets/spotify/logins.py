@@ -185,3 +185,18 @@ def seed(connection: psycopg.Connection, refresh_token: bytes, api_url: str, now
         (SEEDED_USER, refresh_token, now),
     )
     return True
+
+
+def renew_seed(connection: psycopg.Connection, refresh_token: bytes, now: datetime) -> None:
+    """Gives `me`, who had to log in again, the environment's new token (ciphertext). The caller locks and commits."""
+    connection.execute(
+        """
+        update ops.tokens
+        set refresh_token = %s, consented_at = %s, access_token = null, access_expires_at = null, refreshed_at = null
+        where user_id = %s
+        """,
+        (refresh_token, now, SEEDED_USER),
+    )
+    connection.execute(
+        "update ops.listeners set status = 'connected', status_reason = null where user_id = %s", (SEEDED_USER,)
+    )

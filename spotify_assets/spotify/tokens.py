@@ -121,17 +121,26 @@ class TokenStore:
     def seed_from_environment(self, settings: Settings) -> bool:
         """Makes SPOTIFY_REFRESH_TOKEN the listener `me` if nobody ever logged in at SPOTIFY_API_URL; tells if it did.
 
-        The consent counts from this first sight. Raises `LoginRefused` when `me` is a listener of another API.
+        Where `me` has to log in again, a token other than the stored one renews the login. The consent counts from the
+        first sight of a token. Raises `LoginRefused` when `me` is a listener of another API.
         """
         token = settings.spotify_refresh_token
         if token is None or not token.get_secret_value().strip():
             return False
         api_url = settings.spotify_api_url
+        given = token.get_secret_value().strip()
+        now = self.clock.now()
         with self.warehouse.connect() as connection:
-            if logins.has_listeners(connection, api_url):
+            if not logins.has_listeners(connection, api_url):
+                return logins.seed(connection, self.cipher.encrypt(given), api_url, now)
+            stored.lock_login(connection, logins.SEEDED_USER, until="commit")
+            login = stored.read_login(connection, logins.SEEDED_USER)
+            if login is None or login.api_url != api_url or login.status != "needs_login":
                 return False
-            encrypted = self.cipher.encrypt(token.get_secret_value().strip())
-            return logins.seed(connection, encrypted, api_url, self.clock.now())
+            if self.cipher.decrypt(login.refresh_token) == given:
+                return False
+            logins.renew_seed(connection, self.cipher.encrypt(given), now)
+            return True
 
     def access_token(self, user_id: str, app: SpotifyApp, *, rejected: str | None = None) -> str:
         """An access token with more than a minute to live, and not `rejected`, the one that Spotify has just refused.

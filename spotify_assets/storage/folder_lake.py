@@ -21,7 +21,6 @@ class FolderLake:
     def __init__(self, root: Path, home: Path) -> None:
         self._root = root
         self._home = home
-        self._is_remembered = False
 
     def put(self, key: str, body: bytes) -> bool:
         path = self._path(key)

@@ -37,7 +37,7 @@ class LakeCorrupt(UserError):
 
 
 class Lake(Protocol):
-    """Objects by key. Everything but `KeyError` and `ValueError` (a key that can't be one) is a `LakeUnavailable`."""
+    """Objects by key. Raises `LakeUnavailable`, and `KeyError`, `ValueError` (no key) and `LakeCorrupt` as said."""
 
     def put(self, key: str, body: bytes) -> bool:
         """Stores the payload `body` (uncompressed) unless the key exists; returns whether it did.
@@ -97,6 +97,11 @@ def parse_key(key: str) -> LakeKey:
         raise ValueError(f"{key!r} is no key of the lake")
     at = datetime.strptime(found["date"] + found["time"], "%Y-%m-%d%H%M%S").replace(tzinfo=UTC)
     return LakeKey(found["dataset"], found["user_id"], at.date(), at, found["digest"])
+
+
+def is_key(name: str) -> bool:
+    """Whether an object is one of ours: people and S3 consoles leave other things in a lake."""
+    return _KEY.fullmatch(name) is not None
 
 
 def encode(payload: bytes) -> bytes:

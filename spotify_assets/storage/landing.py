@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spotify_assets.errors import LakeUnavailable
-from spotify_assets.storage.lake import Lake, LakeCorrupt, lake_key
+from spotify_assets.storage.lake import Lake, LakeCorrupt, lake_key, parse_key
 from spotify_assets.storage.warehouse import Warehouse
 
 
@@ -79,6 +79,16 @@ class Landing:
                 if self.lake.get(key) != body:
                     raise LakeUnavailable(f"The lake gave other bytes back for {key}; the payload stays in ops.spool.")
                 connection.execute("delete from ops.spool where lake_key = %s", (key,))
+                # Whatever becomes of this tick, the next one knows that there is something to load.
+                landed = parse_key(key)
+                connection.execute(
+                    """
+                    insert into ops.landed_objects (lake_key, dataset, user_id, fetched_at)
+                    values (%s, %s, %s, %s)
+                    on conflict do nothing
+                    """,
+                    (key, landed.dataset, landed.user_id, landed.fetched_at),
+                )
                 moved.append(key)
         return moved
 

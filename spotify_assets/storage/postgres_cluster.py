@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +126,8 @@ class Cluster:
         if running is None:
             return False
         for kind, patience in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 20.0)):
-            os.kill(running.pid, kind)
+            with suppress(ProcessLookupError):  # it ended by itself just now
+                os.kill(running.pid, kind)
             deadline = time.monotonic() + patience
             while time.monotonic() < deadline:
                 if not is_alive(running.pid):

@@ -1,10 +1,15 @@
 """Which days are fetched, which are loaded again, and which can't be had any more."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from spotify_assets.listening.days import PastIsGone, asks_spotify, past
+from spotify_assets.listening.loading import DATASET
+from spotify_assets.listening.tick import first_landing, in_order_of_fetching, landed_on
+from spotify_assets.settings import Settings
+from spotify_assets.storage.lake import lake_key, open_lake
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
 
@@ -34,3 +39,20 @@ def test_a_past_day_without_pages_fails_only_after_the_first_landing() -> None:
 def test_a_replay_over_days_without_pages_goes_on() -> None:
     assert past([MONDAY, WEDNESDAY], landed=[], first_landing=MONDAY, is_replay=True)
     assert past([WEDNESDAY], landed=[], first_landing=MONDAY, is_replay=True)
+
+
+def test_what_people_and_consoles_leave_in_the_lake_is_passed_over(tmp_path: Path) -> None:
+    lake = open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path))
+    page = lake_key(DATASET, b"{}", datetime(2026, 3, 3, 12, tzinfo=UTC), "anna")
+    lake.put(page, b"{}")
+    lake.put(f"{DATASET}/user=anna/date=2026-03-03/notes.txt", b"hello")
+    lake.put(f"{DATASET}/user=anna/backup/old.json.gz", b"{}")
+    assert landed_on(lake, [MONDAY, TUESDAY]) == {page}
+    assert first_landing(lake) == TUESDAY
+
+
+def test_pages_are_loaded_in_the_order_in_which_they_were_fetched() -> None:
+    """After a kill the newest page loaded tells how far the loads came, whoever's page it is."""
+    moments = {"zoe": 1, "anna": 3, "ben": 2}
+    keys = {n: lake_key(DATASET, b"", datetime(2026, 3, n, tzinfo=UTC), user) for user, n in moments.items()}
+    assert in_order_of_fetching(set(keys.values())) == [keys[1], keys[2], keys[3]]

@@ -171,6 +171,21 @@ def test_who_is_connected_already_or_needs_to_log_in_is_not_joined_by_the_enviro
     assert names(logins) == ["anna"]
 
 
+def test_a_new_token_in_the_environment_renews_a_login_that_ended_and_the_old_one_is_not_tried_again(
+    logins: TokenStore,
+) -> None:
+    logins.seed_from_environment(environment())
+    change(logins, "update ops.listeners set status = 'needs_login', status_reason = 'it expired'")
+    assert not logins.seed_from_environment(environment())
+    assert logins.seed_from_environment(environment("a-new-one"))
+    (me,) = logins.connected(API)
+    assert (me.user_id, me.status_reason) == ("me", None)
+    with logins.warehouse.connect() as connection:
+        row = connection.execute("select refresh_token from ops.tokens").fetchone()
+    assert row is not None
+    assert logins.cipher.decrypt(row[0]) == "a-new-one"
+
+
 def test_a_simulated_me_is_not_mixed_with_the_real_one(logins: TokenStore) -> None:
     logins.seed_from_environment(environment())
     with pytest.raises(LoginRefused, match="SPOTIFY_REFRESH_TOKEN can't be used"):
