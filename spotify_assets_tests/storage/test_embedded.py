@@ -1,10 +1,12 @@
 """The embedded Postgres lives through whatever happens to its processes and its home."""
 
+import atexit
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -59,6 +61,23 @@ def data_of(home: Path) -> Path:
 
 
 @cache
+def reachable_packages() -> list[str]:
+    """The module search path as an ordinary user can reach it, wherever root's checkout lies."""
+    if not AS_ROOT:
+        return sys.path
+    shown = Path(tempfile.mkdtemp(prefix="spotify-assets-packages-"))
+    shown.chmod(0o755)
+    paths = []
+    for name, hidden in (("packages", Path(psycopg.__file__).parents[1]), ("checkout", Path(__file__).parents[2])):
+        (shown / name).mkdir()
+        if subprocess.run(["mount", "--bind", hidden, shown / name], check=False).returncode != 0:
+            return sys.path
+        atexit.register(subprocess.run, ["umount", str(shown / name)], check=False)
+        paths.append(str(shown / name))
+    return [paths[1], paths[0]]
+
+
+@cache
 def nobody_s_python() -> str | None:
     """A Python that an ordinary user can run here with this environment's packages (root's own may be out of reach)."""
     for program in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
@@ -71,6 +90,7 @@ def nobody_s_python() -> str | None:
 
 
 def as_nobody(code: str, *arguments: Path, program: str | None = None) -> subprocess.CompletedProcess[str]:
+    packages = reachable_packages()
     python = program or nobody_s_python()
     if python is None:
         pytest.skip("an ordinary user can reach no Python with this environment's packages on this machine")
@@ -83,7 +103,7 @@ def as_nobody(code: str, *arguments: Path, program: str | None = None) -> subpro
         user=65534,
         group=65534,
         extra_groups=[],
-        env={"PATH": os.defpath, "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={"PATH": os.defpath, "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": os.pathsep.join(packages)},
     )
 
 

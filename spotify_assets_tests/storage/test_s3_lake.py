@@ -1,6 +1,5 @@
 """An S3 lake that is broken says so soon, in one sentence."""
 
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from spotify_assets.storage.lake import Lake, LakeCorrupt, open_lake
 from spotify_assets_tests.conftest import free_port, use_s3
 
 KEY = "tracks/date=2026-11-21/000000Z-x.gz"
-SOAK = bool(os.environ.get("SOAK"))
 
 
 def lake_in(bucket: str, home: Path) -> Lake:
@@ -125,7 +123,6 @@ def test_missing_credentials_are_a_sentence(
     assert_unavailable(lambda: lake_in("no-credentials", tmp_path).get(KEY), "set AWS_ACCESS_KEY_ID")
 
 
-@pytest.mark.skipif(not SOAK, reason="waits for every time-out; run by make soak")
 def test_a_server_that_accepts_and_never_answers_is_noticed_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
