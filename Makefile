@@ -36,10 +36,10 @@ dev: setup
 	@$(BIN)/dagster dev
 
 test: setup
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n auto --dist worksteal
 
 soak: setup
-	@SOAK=1 $(BIN)/pytest -n auto
+	@SOAK=1 $(BIN)/pytest -n auto --dist worksteal
 
 lint: setup
 	@$(BIN)/ruff check

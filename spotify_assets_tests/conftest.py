@@ -23,6 +23,14 @@ _numbers = count(1)
 _outcomes = pytest.StashKey[str]()
 
 
+_LONGEST = ("test_real_polls", "test_kills", "test_two_at_once", "test_ui")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no core waits for one of them at the end."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in _LONGEST))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Counts what was skipped too: a run without the real inputs must not look like a whole one."""
     passed, failed, errors, skipped = (

@@ -48,7 +48,9 @@ def test_loading_the_definitions_reads_the_manifest_and_connects_to_nothing() ->
     )
 
     assert [line for line in touched if line.startswith("socket")] == []
-    assert {line.rsplit("/", 1)[-1] for line in touched if line.startswith("open")} <= {"manifest.json"}
+    opened = [line for line in touched if line.startswith("open")]
+    # The models' files are hashed, for a manifest may be stale.
+    assert [line for line in opened if "/dbt_project/" not in line and not line.endswith("/manifest.json")] == []
 
 
 def test_loading_the_definitions_pulls_in_neither_pandas_nor_boto3() -> None:
