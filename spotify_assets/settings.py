@@ -8,10 +8,10 @@ from datetime import date
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spotify_assets.errors import SettingsError
@@ -52,6 +52,16 @@ def _lake_url(value: str) -> str:
     raise ValueError("it should be a folder or s3://bucket/prefix")
 
 
+def _budget(value: object) -> object:
+    if value is None:
+        return None
+    if isinstance(value, str) and value.strip().lower() == "none":
+        return "none"
+    if not isinstance(value, int) and not (isinstance(value, str) and value.strip().isdigit() and int(value) > 0):
+        raise ValueError("it should be a number of requests such as 500, or none for no daily limit")
+    return value
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -65,6 +75,7 @@ class Settings(BaseSettings):
     spotify_refresh_token: SecretStr | None = None
     spotify_api_url: HttpUrl = "https://api.spotify.com/v1"
     spotify_accounts_url: HttpUrl = "https://accounts.spotify.com"
+    spotify_daily_request_budget: Annotated[int | Literal["none"] | None, BeforeValidator(_budget)] = None
     home: Path = Field(default=Path(".spotify_assets"), validation_alias="SPOTIFY_ASSETS_HOME")
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = None
     lake_url: Annotated[str, AfterValidator(_lake_url)] | None = None

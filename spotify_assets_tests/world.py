@@ -67,6 +67,7 @@ class World:
             "SPOTIFY_CLIENT_SECRET": APP.client_secret,
             "SPOTIFY_ASSETS_CLOCK": simulator.clock_url,
             "SPOTIFY_ASSETS_HOME": str(home),
+            "SPOTIFY_DAILY_REQUEST_BUDGET": "none",
             "DATABASE_URL": warehouse.dsn,
             "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode(),
             "DAGSTER_HOME": str(home / "dagster"),
@@ -103,9 +104,7 @@ class World:
         chosen = self.settings()
         clock = clock_from(chosen)
         spotify = SpotifyAccess.open(chosen, self.warehouse, clock)
-        done = run_tick(
-            self.warehouse, open_lake(chosen), clock, spotify.listeners(), spotify.recently_played, spotify.api_url
-        )
+        done = run_tick(self.warehouse, open_lake(chosen), clock, spotify)
         if build:
             self.build()
         return done

@@ -1,8 +1,9 @@
 """The asset `raw_plays`: what Spotify says was played, by the UTC day on which it was asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -10,9 +11,10 @@ from spotify_assets.clock import Clock, today
 from spotify_assets.errors import UserError
 from spotify_assets.listening.days import asks_spotify, past
 from spotify_assets.listening.loading import Loaded, load_objects
-from spotify_assets.listening.preview import hours_of, newest_plays, plays_stored
+from spotify_assets.listening.preview import each_listener, hours_of, newest_plays, plays_stored, requests_made
 from spotify_assets.listening.tick import Tick, first_landing, in_order_of_fetching, landed_on, run_tick
 from spotify_assets.spotify.access import SpotifyAccess
+from spotify_assets.spotify.governor import Standing
 from spotify_assets.storage.lake import Lake
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -74,8 +76,8 @@ def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
             days = [date.fromisoformat(key) for key in context.partition_keys]
             is_replay = REPLAY_TAG in context.run.tags
             if asks_spotify(days, today=today(clock), asked_on=_asked_on(context, clock), is_replay=is_replay):
-                tick = run_tick(warehouse, lake, clock, spotify.listeners(), spotify.recently_played, spotify.api_url)
-                return _result_of_tick(warehouse, days[-1], tick)
+                tick = run_tick(warehouse, lake, clock, spotify)
+                return _result_of_tick(warehouse, days[-1], tick, spotify.governor.standing())
             keys = in_order_of_fetching(landed_on(lake, days))
             said = past(days, landed=keys, first_landing=first_landing(lake), is_replay=is_replay)
             nobody = dg.AssetCheckResult(
@@ -95,7 +97,7 @@ def _asked_on(context: dg.AssetExecutionContext, clock: Clock) -> date:
     return date.fromisoformat(tag) if tag else today(clock)
 
 
-def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick) -> dg.MaterializeResult[None]:
+def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick, standing: Standing) -> dg.MaterializeResult[None]:
     """Raises `UserError` where the tick as a whole failed; what could be loaded is loaded by then."""
     if tick.lake_failure:
         raise UserError(
@@ -107,10 +109,12 @@ def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick) -> dg.Materiali
     failed = "; ".join(f"{polled.user_id}: {polled.failure}" for polled in tick.failures)
     if tick.blocked:
         said = f"Nobody was called: {tick.blocked.reason}"
-    elif not tick.polled:
+    elif not tick.polled and not tick.waiting:
         said = "Nobody is connected, so nobody was called. The README says how to connect Spotify."
     else:
         said = f"{len(tick.polled) - len(tick.failures)} of {len(tick.polled)} listeners answered."
+    if tick.waiting:
+        said += f" {len(tick.waiting)} wait for a later tick, so that the budget of {standing.budget} lasts the day."
     check = dg.AssetCheckResult(
         check_name=POLLED.name,
         passed=not (tick.failures or tick.blocked),
@@ -118,13 +122,20 @@ def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick) -> dg.Materiali
         description=failed or said,
         metadata={polled.user_id: str(polled.failure) for polled in tick.failures},
     )
-    return _result(warehouse, day, tick.loaded, said, check)
+    return _result(
+        warehouse, day, tick.loaded, said, check, {**requests_made(standing), **each_listener(warehouse, tick)}
+    )
 
 
 def _result(
-    warehouse: Warehouse, day: date, loaded: Loaded, said: str, check: dg.AssetCheckResult
+    warehouse: Warehouse,
+    day: date,
+    loaded: Loaded,
+    said: str,
+    check: dg.AssetCheckResult,
+    more: Mapping[str, dg.MetadataValue[Any]] | None = None,
 ) -> dg.MaterializeResult[None]:
-    metadata: dict[str, str | int | dg.MarkdownMetadataValue | dg.TimestampMetadataValue] = {
+    metadata: dict[str, Any] = {
         "what_happened": said,
         "dagster/row_count": plays_stored(warehouse),
         "plays_new": loaded.plays_new,
@@ -138,4 +149,5 @@ def _result(
     if loaded.first_played_at and loaded.last_played_at:
         metadata["first_play_on_pages"] = dg.MetadataValue.timestamp(loaded.first_played_at)
         metadata["last_play_on_pages"] = dg.MetadataValue.timestamp(loaded.last_played_at)
+    metadata |= more or {}
     return dg.MaterializeResult(metadata=metadata, check_results=[check])

@@ -5,8 +5,9 @@ object twice, or objects in any order, gives the same rows of `raw`. A load that
 version and notes what it changed, which is what the models rebuild.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import psycopg
@@ -27,15 +28,19 @@ Cursor = psycopg.Cursor[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What one load did. `plays_new` and `plays_changed` count rows of `raw.plays`; times are UTC."""
+    """What one load did. `new` (by listener) and `plays_changed` count rows of `raw.plays`; times are UTC."""
 
     objects: int = 0
     plays_read: int = 0
-    plays_new: int = 0
+    new: Counter[str] = field(default_factory=Counter)
     plays_changed: int = 0
     quarantined: int = 0
     first_played_at: datetime | None = None
     last_played_at: datetime | None = None
+
+    @property
+    def plays_new(self) -> int:
+        return self.new.total()
 
     def __add__(self, other: "Loaded") -> "Loaded":
         firsts = [at for at in (self.first_played_at, other.first_played_at) if at]
@@ -43,7 +48,7 @@ class Loaded:
         return Loaded(
             self.objects + other.objects,
             self.plays_read + other.plays_read,
-            self.plays_new + other.plays_new,
+            self.new + other.new,
             self.plays_changed + other.plays_changed,
             self.quarantined + other.quarantined,
             min(firsts, default=None),
@@ -86,13 +91,13 @@ def _load(cur: Cursor, pages: list[_LandedPage]) -> Loaded:
     ids = load_versions(cur, _sightings(pages))
     quarantine_changed = _replace_quarantine(cur, pages)
     if days or ids or quarantine_changed:
-        _take_version(cur, new, days, ids)
+        _take_version(cur, new.total(), days, ids)
     _note_as_loaded(cur, pages)
     times = [play.played_at for landed in pages for play in landed.page.plays]
     return Loaded(
         objects=len(pages),
         plays_read=len(times),
-        plays_new=new,
+        new=new,
         plays_changed=changed,
         quarantined=sum(len(_faults(landed)) for landed in pages),
         first_played_at=min(times, default=None),
@@ -131,8 +136,8 @@ def _sightings(pages: Iterable[_LandedPage]) -> Iterator[Sighting]:
             yield Sighting(version, landed.fetched_at, landed.lake_key)
 
 
-def _upsert_plays(cur: Cursor) -> tuple[int, int, set[tuple[str, date]]]:
-    """Returns how many rows are new and how many changed, and the listeners' UTC days they lie in."""
+def _upsert_plays(cur: Cursor) -> tuple[Counter[str], int, set[tuple[str, date]]]:
+    """Returns how many rows are new (by listener) and how many changed, and the listeners' UTC days they lie in."""
     cur.execute(_UPSERT_PLAYS)
     upserted = cur.fetchall()
     cur.execute(_NEWER_CONTEXTS)
@@ -142,7 +147,7 @@ def _upsert_plays(cur: Cursor) -> tuple[int, int, set[tuple[str, date]]]:
     new_keys = {row[:3] for row in upserted if row[3]}
     changed_keys = {row[:3] for row in [*upserted, *contexts]} - new_keys
     days = {(str(user), at.date()) for user, at, _ in new_keys | changed_keys if isinstance(at, datetime)}
-    return len(new_keys), len(changed_keys), days
+    return Counter(str(user) for user, _, _ in new_keys), len(changed_keys), days
 
 
 _UPSERT_PLAYS = """

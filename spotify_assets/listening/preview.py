@@ -1,9 +1,15 @@
-"""What a person sees who clicks `raw_plays`: the newest plays as a table and the day's listening as a small chart."""
+"""What a person sees who clicks `raw_plays`: the newest plays, the day as a small chart, how each listener's
+poll went, and what is left of the day's requests."""
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
+import dagster as dg
+
+from spotify_assets.listening.tick import Tick
 from spotify_assets.markdown import markdown_table
+from spotify_assets.spotify.governor import Standing
 from spotify_assets.storage.warehouse import Warehouse
 
 BARS = "·▁▂▃▄▅▆▇█"
@@ -65,3 +71,50 @@ def plays_stored(warehouse: Warehouse) -> int:
     with warehouse.connect() as connection:
         row = connection.execute("select play_count from ops.raw_version").fetchone()
     return int(row[0]) if row else 0
+
+
+def requests_made(standing: Standing) -> dict[str, dg.MetadataValue[Any]]:
+    """The calls of the last 24 hours, by purpose, and how many the budget still holds."""
+    purposes = ", ".join(f"{calls} for {purpose}" for purpose, calls in sorted(standing.by_purpose.items()))
+    found: dict[str, dg.MetadataValue[Any]] = {
+        "requests_in_24_hours": dg.MetadataValue.text(f"{standing.used}" + (f": {purposes}" if purposes else ""))
+    }
+    if standing.left is not None:
+        found["requests_left"] = dg.MetadataValue.int(standing.left)
+    if standing.block:
+        found["blocked_until"] = dg.MetadataValue.timestamp(standing.block.until)
+    return found
+
+
+def each_listener(warehouse: Warehouse, tick: Tick) -> dict[str, dg.MetadataValue[Any]]:
+    """One row for each listener of the tick: how the poll ended, what was new, when Spotify last answered (UTC)."""
+    said = {polled.user_id: polled.failure or "answered" for polled in tick.polled}
+    said |= dict.fromkeys(tick.waiting, "waits for a later tick")
+    if not said:
+        return {}
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            """
+            select l.user_id, l.polled_at, newest.played_at
+            from ops.listeners as l
+            left join lateral (
+                select max(p.played_at) as played_at from raw.plays as p where p.user_id = l.user_id
+            ) as newest on true
+            where l.user_id = any(%s)
+            order by l.user_id
+            """,
+            (list(said),),
+        ).fetchall()
+    records = [
+        dg.TableRecord(
+            {
+                "listener": user_id,
+                "poll": said[user_id],
+                "new plays": tick.loaded.new[user_id],
+                "last answer (UTC)": f"{polled_at:%Y-%m-%d %H:%M}" if polled_at else "never",
+                "newest play (UTC)": f"{played_at:%Y-%m-%d %H:%M}" if played_at else "none",
+            }
+        )
+        for user_id, polled_at, played_at in rows
+    ]
+    return {"listeners": dg.MetadataValue.table(records)}

@@ -7,8 +7,10 @@ import requests
 
 from spotify_assets.clock import Clock
 from spotify_assets.settings import Settings
+from spotify_assets.spotify.budget import Purpose, daily_budget
 from spotify_assets.spotify.client import Answer, SpotifyClient
 from spotify_assets.spotify.exchange import new_session
+from spotify_assets.spotify.governor import Governor
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.tokens import Listener, TokenStore
 from spotify_assets.storage.secrets import TokenCipher
@@ -42,13 +44,25 @@ class SpotifyAccess:
 
     def recently_played(self, listener: Listener) -> Answer:
         """The listener's newest 50 plays, as Spotify sent them. Raises the types of `outcomes.py`."""
+        return self.client(listener, "polling").recently_played()
+
+    def client(self, listener: Listener, purpose: Purpose) -> SpotifyClient:
+        """Calls with the listener's login, counted as made for this purpose."""
         return SpotifyClient(
             session=self._session,
             api_url=self.api_url,
             token=lambda rejected: self.tokens.access_token(listener.user_id, self._app, rejected=rejected),
             clock=self.clock,
+            gate=self.governor.gate(purpose, listener.user_id),
             user_id=listener.user_id,
-        ).recently_played()
+        )
+
+    @cached_property
+    def governor(self) -> Governor:
+        """The gate of this API. Its budget follows the number of listeners when it is first asked for."""
+        connected = sum(listener.status == "connected" for listener in self.tokens.listeners(self.api_url))
+        budget = daily_budget(self.settings.spotify_daily_request_budget, connected)
+        return Governor(self.tokens.warehouse, self.clock, self.api_url, budget, connected)
 
     # Made on first use and shared by all calls of a run; a session of ours may be used by several threads.
     @cached_property

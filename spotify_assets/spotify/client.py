@@ -1,14 +1,16 @@
 """Calls to the Web API for one listener: typed outcomes, bounded waits, bytes as they came.
 
-What an answer means beyond being a JSON object is the loader's to judge: what lands must be what Spotify said.
-Who may be called, and how often in all, is decided by the callers.
+What an answer means beyond being a JSON object is the loader's to judge: what lands must be what Spotify said. Whether
+a call may be made at all is the gate's to say (`governor.py`).
 """
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import SystemRandom
+from typing import Protocol
 
 import requests
 from pydantic import ValidationError
@@ -16,7 +18,7 @@ from pydantic import ValidationError
 from spotify_assets.clock import Clock
 from spotify_assets.spotify.exchange import Bearer, Limits, NoAnswer, exchange
 from spotify_assets.spotify.models import Profile
-from spotify_assets.spotify.outcomes import AccessRefused, QuotaExceeded, RateLimited, Transient
+from spotify_assets.spotify.outcomes import AccessRefused, Blocked, QuotaExceeded, RateLimited, Transient
 from spotify_assets.spotify.verdicts import LONGEST_SLEEP, refusal
 
 TRIES = 4
@@ -29,6 +31,29 @@ class Answer:
 
     body: bytes = field(repr=False)
     fetched_at: datetime
+
+
+class Gate(Protocol):
+    """Whoever decides about calls: see `governor.Governor`."""
+
+    def call(self) -> AbstractContextManager[None]: ...
+
+    def may_retry(self) -> bool: ...
+
+    def told_to_wait(self, limit: Blocked) -> None: ...
+
+
+class OpenGate:
+    """Lets every call through, and keeps nothing: for calls of a person's before anything is stored."""
+
+    def call(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def may_retry(self) -> bool:
+        return True
+
+    def told_to_wait(self, limit: Blocked) -> None:
+        """Nobody else is told."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,7 @@ class SpotifyClient:
     api_url: str
     token: Callable[[str | None], str] = field(repr=False)
     clock: Clock = field(repr=False)
+    gate: Gate = field(default=OpenGate(), repr=False)
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     user_id: str | None = None
     jitter: Callable[[], float] = field(default=SystemRandom().random, repr=False)
@@ -66,8 +92,8 @@ class SpotifyClient:
         """`GET` of a path below the API's address, such as `/me`.
 
         Waits as told for a 429 of up to 60 s (three times at most) and backs off with jitter after what is `Transient`
-        (four tries in all). Takes no longer than `limits.call` seconds, plus one token refresh. Raises the types in
-        `outcomes.py`, and what `token` raises.
+        (four tries in all). Takes no longer than `limits.call` seconds, plus one token refresh and a minute at the gate
+        for each try. Raises the types in `outcomes.py`, and what `token` and the gate raise.
         """
         return _Call(self, path, params).run()
 
@@ -95,7 +121,8 @@ class _Call:
             except Transient as failure:
                 self._back_off(failure)
                 continue
-            except QuotaExceeded:
+            except QuotaExceeded as quota:
+                self._client.gate.told_to_wait(quota)
                 raise
             except RateLimited as limit:
                 self._sit_out(limit)
@@ -111,15 +138,16 @@ class _Call:
         client = self._client
         problem = ""
         try:
-            reply = exchange(
-                client.session,
-                "GET",
-                client.api_url + self._path,
-                auth=Bearer(token),
-                params=self._params,
-                limits=client.limits,
-                seconds=max(self._until - time.monotonic(), 1.0),
-            )
+            with client.gate.call():
+                reply = exchange(
+                    client.session,
+                    "GET",
+                    client.api_url + self._path,
+                    auth=Bearer(token),
+                    params=self._params,
+                    limits=client.limits,
+                    seconds=max(self._until - time.monotonic(), 1.0),
+                )
         except NoAnswer as no_answer:
             problem = str(no_answer)
         if problem:
@@ -136,12 +164,14 @@ class _Call:
         self._tries += 1
         wait = 2.0 ** (self._tries - 1) * (0.5 + self._client.jitter())
         wait = max(wait, failure.retry_after or 0.0)
-        if self._tries >= TRIES or wait > LONGEST_SLEEP or not self._has_time(wait):
+        may_retry = self._tries < TRIES and wait <= LONGEST_SLEEP and self._has_time(wait)
+        if not (may_retry and self._client.gate.may_retry()):
             what = failure.what if self._tries == 1 else f"{failure.what}, {self._tries} tries"
             raise Transient(failure.call, what, self._client.user_id, failure.retry_after) from None
         self._client.sleep(wait)
 
     def _sit_out(self, limit: RateLimited) -> None:
+        self._client.gate.told_to_wait(limit)
         self._short_waits += 1
         wait = (limit.until - self._answered_at).total_seconds()
         if self._short_waits > SHORT_WAITS or wait > LONGEST_SLEEP or not self._has_time(wait):

@@ -82,6 +82,35 @@ class RateLimited(Blocked):
         )
 
 
+class StillBlocked(Blocked):
+    """Spotify's word of an earlier call, of whatever process, still holds; `reason` is the sentence said then."""
+
+    def __init__(self, until: datetime, reason: str) -> None:
+        super().__init__(until)
+        self.args = (until, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class BudgetSpent(Blocked):
+    """No call left for this purpose in the budget of our own; Spotify has refused nothing."""
+
+    def __init__(self, until: datetime, purpose: str, budget: int) -> None:
+        super().__init__(until)
+        self.args = (until, purpose, budget)
+        self.purpose = purpose
+        self.budget = budget
+
+    def __str__(self) -> str:
+        return (
+            f"The budget of {self.budget} requests in 24 hours leaves none for {self.purpose} until {self._until}: "
+            "it goes on by itself then; SPOTIFY_DAILY_REQUEST_BUDGET sets another, or none for an app with extended "
+            "quota."
+        )
+
+
 class NotAllowedInTier(SpotifyError):
     """403 without a message, or with the bare word Forbidden: the app's tier may not make this call."""
 

@@ -25,8 +25,7 @@ create table ops.requests (
     purpose text not null check (purpose in ('polling', 'charts', 'enrichment', 'connection')),
     user_id text,
     asked_at timestamptz not null,
-    ended_at timestamptz,
-    is_retry boolean not null
+    ended_at timestamptz
 );
 create index requests_by_time on ops.requests (api_url, asked_at);
 comment on table ops.requests is 'One row for each call to the Web API, written before it is made, and kept for a week; ended_at is null while it is under way.';
