@@ -92,7 +92,8 @@ def new_world(
 def one_line(done: "subprocess.CompletedProcess[str]") -> str:
     """What a command that failed left on standard error, which must be one line for a person, and exit 1."""
     assert done.returncode == 1, done.stderr
-    [line] = done.stderr.splitlines()
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    line = done.stderr.strip()
     assert line.startswith("spotify-assets: ")
     return line
 

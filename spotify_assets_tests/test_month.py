@@ -132,7 +132,7 @@ def test_a_month_of_trouble_costs_no_play_that_spotify_still_offered(
                 "headers": {"Retry-After": "50400"},
                 "until": block[1].isoformat(),
             },
-            outage[0]: {"status": 503, "until": outage[1].isoformat()},
+            outage[0]: {"path": "/v1/*", "status": 503, "until": outage[1].isoformat()},
         }
         at = START
         while at < START + DAYS * DAY:

@@ -24,19 +24,6 @@ with tracks as (
     {% if is_incremental() %}
     {{ scope_join('tracks') }}
     {% endif %}
-),
-
-credits as (
-    select
-        tracks.track_id,
-        array_agg(track_artists.artist_id order by track_artists.artist_position) as artist_ids,
-        array_agg(artists.artist_name order by track_artists.artist_position) as artist_names
-    from tracks
-    inner join {{ ref('stg_track_artists') }} as track_artists
-        on tracks.track_id = track_artists.track_id
-    left join {{ ref('stg_artists') }} as artists
-        on track_artists.artist_id = artists.artist_id
-    group by tracks.track_id
 )
 
 select
@@ -46,10 +33,10 @@ select
         else 'spotify:track:' || tracks.track_id
     end as content_uri,
     tracks.track_name,
-    credits.artist_ids[1] as main_artist_id,
-    credits.artist_names[1] as main_artist_name,
-    credits.artist_ids,
-    credits.artist_names,
+    facts.artist_ids[1] as main_artist_id,
+    facts.artist_names[1] as main_artist_name,
+    nullif(facts.artist_ids, '{}') as artist_ids,
+    nullif(facts.artist_names, '{}') as artist_names,
     tracks.album_id,
     albums.album_name,
     albums.album_type,
@@ -64,7 +51,7 @@ select
     tracks.track_number,
     tracks.popularity
 from tracks
-left join credits
-    on tracks.track_id = credits.track_id
+left join {{ ref('int_track_facts') }} as facts
+    on tracks.track_id = facts.track_id
 left join {{ ref('stg_albums') }} as albums
     on tracks.album_id = albums.album_id
