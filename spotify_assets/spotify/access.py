@@ -60,7 +60,7 @@ class SpotifyAccess:
     @cached_property
     def governor(self) -> Governor:
         """The gate of this API. Its budget follows the number of listeners when it is first asked for."""
-        connected = sum(listener.status == "connected" for listener in self.tokens.listeners(self.api_url))
+        connected = len(self.tokens.connected(self.api_url))
         budget = daily_budget(self.settings.spotify_daily_request_budget, connected)
         return Governor(self.tokens.warehouse, self.clock, self.api_url, budget, connected)
 
