@@ -104,17 +104,10 @@ def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick, standing: Stand
             f"{tick.lake_failure} {tick.waiting_in_spool} payloads wait in ops.spool and move at the next good tick; "
             "nothing was loaded."
         )
-    if tick.polled and len(tick.failures) == len(tick.polled):
+    if tick.polled and len(tick.failures) == len(tick.polled) and not tick.waiting:
         raise UserError("No listener could be polled. " + " ".join(sorted({str(p.failure) for p in tick.failures})))
     failed = "; ".join(f"{polled.user_id}: {polled.failure}" for polled in tick.failures)
-    if tick.blocked:
-        said = f"Nobody was called: {tick.blocked.reason}"
-    elif not tick.polled and not tick.waiting:
-        said = "Nobody is connected, so nobody was called. The README says how to connect Spotify."
-    else:
-        said = f"{len(tick.polled) - len(tick.failures)} of {len(tick.polled)} listeners answered."
-    if tick.waiting:
-        said += f" {len(tick.waiting)} wait for a later tick, so that the budget of {standing.budget} lasts the day."
+    said = _said(tick, standing)
     check = dg.AssetCheckResult(
         check_name=POLLED.name,
         passed=not (tick.failures or tick.blocked),
@@ -125,6 +118,21 @@ def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick, standing: Stand
     return _result(
         warehouse, day, tick.loaded, said, check, {**requests_made(standing), **each_listener(warehouse, tick)}
     )
+
+
+def _said(tick: Tick, standing: Standing) -> str:
+    """What a tick did, in a sentence or two."""
+    if tick.blocked:
+        return f"Nobody was called: {tick.blocked.reason}"
+    if not tick.polled and not tick.waiting:
+        return "Nobody is connected, so nobody was called. The README says how to connect Spotify."
+    said = []
+    if tick.polled:
+        said.append(f"{len(tick.polled) - len(tick.failures)} of {len(tick.polled)} listeners answered.")
+    if tick.waiting:
+        waiting = "1 listener waits" if len(tick.waiting) == 1 else f"{len(tick.waiting)} listeners wait"
+        said.append(f"{waiting} for a later tick, so that the budget of {standing.budget} requests lasts the day.")
+    return " ".join(said)
 
 
 def _result(
