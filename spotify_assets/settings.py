@@ -62,7 +62,18 @@ def _budget(value: object) -> object:
     return value
 
 
+def _secret_url(value: SecretStr) -> SecretStr:
+    try:
+        _http_url(value.get_secret_value())
+    except ValueError:
+        # The parser's own message may repeat a part of the address.
+        raise ValueError("it should be an address that begins with https://") from None
+    return value
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+# An address that lets whoever knows it post there.
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
 
 
 class Settings(BaseSettings):
@@ -81,6 +92,13 @@ class Settings(BaseSettings):
     lake_url: Annotated[str, AfterValidator(_lake_url)] | None = None
     lake_start: date = date(2026, 1, 1)
     token_encryption_key: SecretStr | None = None
+    kworb_url: HttpUrl = "https://kworb.net"
+    deezer_url: HttpUrl = "https://api.deezer.com"
+    slack_bot_token: SecretStr | None = None
+    slack_channel: str | None = None
+    slack_webhook_url: SecretUrl | None = None
+    slack_api_url: HttpUrl = "https://slack.com/api"
+    heartbeat_url: SecretUrl | None = None
     clock: str | None = Field(default=None, validation_alias="SPOTIFY_ASSETS_CLOCK")
 
     @model_validator(mode="after")

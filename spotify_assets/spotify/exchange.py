@@ -157,6 +157,13 @@ class Bearer(AuthBase):
         return request
 
 
+class NoAuth(AuthBase):
+    """Sends no Authorization header, and keeps requests from taking one out of ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
 def new_session(connections: int = 16) -> requests.Session:
     """A session for Spotify, usable from several threads: no cookies are kept, since all listeners share it."""
     session = requests.Session()

@@ -6,6 +6,7 @@ Stateless: storing what comes back, and refreshing once for all processes, is `t
 import base64
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -15,20 +16,13 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from spotify_assets.errors import SettingsError
 from spotify_assets.settings import Settings, is_loopback
-from spotify_assets.spotify.exchange import Limits, NoAnswer, Reply, exchange, new_session
+from spotify_assets.spotify.exchange import Limits, NoAnswer, NoAuth, Reply, exchange, new_session
 from spotify_assets.spotify.models import TokenAnswer
 from spotify_assets.spotify.outcomes import BadRequest, InvalidClient, ReauthRequired, SpotifyError, Transient
 from spotify_assets.spotify.verdicts import DEFAULT_WAIT, quoted
 
 SCOPES = ("user-read-recently-played",)
 _TOKEN_CALL = "POST /api/token"  # noqa: S105 - the name of a call
-
-
-class _NoAuth(AuthBase):
-    """Sends no Authorization header, and keeps requests from taking one out of ~/.netrc."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
 
 
 def new_verifier() -> str:
@@ -114,8 +108,20 @@ class SpotifyApp:
         """
         return self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token}, (refresh_token,))
 
+    def check(self) -> None:
+        """Returns if the token endpoint knows this app; what it hands out is dropped. Raises as `refresh` does.
+
+        An app with a secret asks for a token of its own. One without asks to refresh what is no token: an app that is
+        known is told so, and any other that it isn't known.
+        """
+        if self.uses_pkce:
+            with suppress(ReauthRequired):
+                self.refresh("none")
+        else:
+            self._ask({"grant_type": "client_credentials"}, ())
+
     def _ask(self, form: dict[str, str], hidden: tuple[str, ...]) -> TokenAnswer:
-        auth: AuthBase = _NoAuth()
+        auth: AuthBase = NoAuth()
         secret = self.client_secret.get_secret_value() if self.client_secret else ""
         if secret:
             auth = HTTPBasicAuth(self.client_id.encode(), secret.encode())

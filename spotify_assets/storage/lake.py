@@ -63,7 +63,7 @@ class Lake(Protocol):
     def exists(self, key: str) -> bool: ...
 
     def delete(self, key: str) -> None:
-        """Removes an object; a missing one is no error. Only erasing a listener may call this."""
+        """Removes an object; a missing one is no error. Only for erasing a listener, and for what a probe wrote."""
 
 
 @dataclass(frozen=True)
