@@ -10,6 +10,7 @@ import dagster as dg
 def defs() -> dg.Definitions:
     """The code location. Reads the environment and dbt's manifest, and connects to nothing."""
     from spotify_assets.automation.jobs import jobs
+    from spotify_assets.automation.schedules import schedules
     from spotify_assets.listening.assets import raw_plays_asset
     from spotify_assets.listening.checks import checks
     from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
@@ -28,4 +29,5 @@ def defs() -> dg.Definitions:
             executor=dg.in_process_executor,
         ),
         jobs(),
+        schedules(),
     )

@@ -43,7 +43,7 @@ marts/top_tracks <- int_track_facts int_track_periods
 # The checks of each asset.
 CHECKS = {
     "raw_plays": (
-        "every_listener_polled everything_landed_is_loaded keys_are_unique nothing_is_in_the_future "
+        "every_listener_polled everything_landed_is_loaded keys_are_unique logins_last nothing_is_in_the_future "
         "nothing_is_quarantined times_are_plausible"
     ),
     "stg_albums": "no_nulls",

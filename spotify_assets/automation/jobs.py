@@ -2,11 +2,15 @@
 
 import dagster as dg
 
+from spotify_assets.automation.connections import connections_job
 from spotify_assets.listening.assets import REPLAY_TAG
 
 
 def jobs() -> dg.Definitions:
-    """`listening` is one tick; `replay` loads any range of days from the lake, calls nobody, and builds once."""
+    """`listening` is one tick; `replay` loads any range of days from the lake, calls nobody, and builds once.
+
+    `connections` looks whether everything is reachable.
+    """
     everything = dg.AssetSelection.all()
     return dg.Definitions(
         jobs=[
@@ -21,5 +25,6 @@ def jobs() -> dg.Definitions:
                 tags={REPLAY_TAG: "true"},
                 description="Load days again from the lake and build once: the way back from a lost database.",
             ),
+            connections_job(),
         ]
     )

@@ -10,6 +10,7 @@ from datetime import date
 import dagster as dg
 
 from spotify_assets.listening.loading import DATASET
+from spotify_assets.listening.login_checks import logins_last
 from spotify_assets.listening.tick import landed_on, not_loaded
 from spotify_assets.markdown import markdown_table
 from spotify_assets.storage.lake import Lake, is_key
@@ -175,4 +176,4 @@ def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
 
 def checks() -> list[dg.AssetChecksDefinition]:
     """All checks on `raw_plays` that can be started on their own."""
-    return [*map(_check, QUESTIONS), _landed_and_not_loaded()]
+    return [*map(_check, QUESTIONS), _landed_and_not_loaded(), logins_last()]

@@ -1,0 +1,10 @@
+"""The schedules. All are RUNNING as soon as the code location is loaded by a daemon."""
+
+import dagster as dg
+
+from spotify_assets.automation.connections import connections_schedule
+
+
+def schedules() -> dg.Definitions:
+    """`connections_daily` looks at everything that this pipeline is connected to."""
+    return dg.Definitions(schedules=[connections_schedule()])
