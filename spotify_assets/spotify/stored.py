@@ -3,6 +3,7 @@
 Tokens come and go as ciphertext. Each statement here is whole by itself, so that it may run in autocommit.
 """
 
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -12,10 +13,20 @@ from psycopg.rows import class_row
 
 Status = Literal["connected", "needs_login"]
 
+# Spotify's blog of 2026-06-18: counted from the consent, whatever is refreshed in between.
+MONTHS_TO_LIVE = 6
+
 # A refresh takes a minute at most; whoever waits longer than three waits for something broken.
 LOCK_WAIT = "180s"
 # The first half of the two-part key, so that other advisory locks never meet these.
 _LOCK_SPACE = 0x53504F54
+
+
+def login_ends(consented_at: datetime) -> datetime:
+    """When Spotify ends the login of a consent: six calendar months later, at most on that month's last day."""
+    years, month = divmod(consented_at.month - 1 + MONTHS_TO_LIVE, 12)
+    year = consented_at.year + years
+    return consented_at.replace(year=year, month=month + 1, day=min(consented_at.day, monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True)
