@@ -23,7 +23,7 @@ _numbers = count(1)
 _outcomes = pytest.StashKey[str]()
 
 
-_LONGEST = ("test_real_polls", "test_kills", "test_two_at_once", "test_ui")
+_LONGEST = ("test_real_polls", "test_kills", "test_two_at_once", "test_ui", "test_connections")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -151,8 +151,15 @@ def test_every_asset_says_what_it_is_whose_it_is_and_which_columns_it_has(defini
 def test_every_job_says_what_it_does(definitions: dg.Definitions) -> None:
     jobs = {job.name: job.description for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
 
-    assert {"listening", "replay"} <= set(jobs)
+    assert {"connections", "listening", "replay"} <= set(jobs)
     assert [name for name, description in jobs.items() if not description] == []
+
+
+def test_every_schedule_runs_by_itself_names_its_time_zone_and_says_what_it_does(definitions: dg.Definitions) -> None:
+    schedules = [each for each in definitions.schedules or [] if isinstance(each, dg.ScheduleDefinition)]
+    assert {each.name for each in schedules} == {"connections_daily"}
+    assert all(each.default_status == dg.DefaultScheduleStatus.RUNNING for each in schedules)
+    assert all(each.execution_timezone and each.description for each in schedules)
 
 
 def test_loading_the_definitions_uses_nothing_that_dagster_calls_beta_or_is_about_to_drop(home: Path) -> None:

@@ -8,7 +8,15 @@ from functools import partial
 
 from spotify_assets.health.findings import SECONDS, Finding, Probe, look_at_all
 from spotify_assets.health.orchestration import DAGSTER, OpenInstance, look_at_dagster
-from spotify_assets.health.outside import HEARTBEAT, SLACK, look_at_heartbeat, look_at_host, look_at_slack
+from spotify_assets.health.outside import (
+    DEEZER,
+    HEARTBEAT,
+    KWORB,
+    SLACK,
+    look_at_heartbeat,
+    look_at_host,
+    look_at_slack,
+)
 from spotify_assets.health.spotify import (
     APP,
     BUDGET,
@@ -39,8 +47,8 @@ def examine(settings: Settings, open_instance: OpenInstance) -> list[Finding]:
         [
             Probe(LAKE, partial(look_at_lake, settings)),
             *_spotify_probes(settings, opening.spotify, missing),
-            Probe("kworb", partial(look_at_host, "kworb", "KWORB_URL", settings.kworb_url)),
-            Probe("Deezer", partial(look_at_host, "Deezer", "DEEZER_URL", settings.deezer_url)),
+            Probe(KWORB, partial(look_at_host, KWORB, "KWORB_URL", settings.kworb_url)),
+            Probe(DEEZER, partial(look_at_host, DEEZER, "DEEZER_URL", settings.deezer_url)),
             Probe(SLACK, partial(look_at_slack, settings)),
             Probe(HEARTBEAT, partial(look_at_heartbeat, settings)),
             Probe(DAGSTER, partial(look_at_dagster, open_instance)),

@@ -51,7 +51,7 @@ def look_at_all(probes: Sequence[Probe], seconds: float = SECONDS) -> list[Findi
 
 def _finding(probe: Probe, look: Future[Finding], seconds: float) -> Finding:
     if look.cancelled() or not look.done():
-        return Finding(probe.name, "red", f"did not answer within {seconds:.0f} s", "see that it runs and is reachable")
+        return Finding(probe.name, "red", f"did not answer within {seconds:g} s", "see that it runs and is reachable")
     raised = look.exception()
     if raised is None:
         return look.result()

@@ -8,8 +8,8 @@ from spotify_assets.settings import Settings
 from spotify_assets.spotify.exchange import Bearer, Limits, NoAnswer, NoAuth, exchange, new_session
 from spotify_assets.spotify.verdicts import quoted
 
-QUICK = Limits(connect=3, read=6, exchange=8, call=9, max_bytes=5_000_000)
-SLACK, HEARTBEAT = "Slack", "heartbeat"
+QUICK = Limits(connect=3, read=4, exchange=5, call=6, max_bytes=5_000_000)
+KWORB, DEEZER, SLACK, HEARTBEAT = "charts: kworb", "charts: Deezer", "Slack", "heartbeat"
 _NO_ALERTS = Finding(
     SLACK,
     "yellow",

@@ -67,7 +67,9 @@ class Spotify:
 
     @property
     def why_not(self) -> str | None:
-        """Why Spotify may not be called now; None if it may."""
+        """Why Spotify can't or may not be called now; None if it may."""
+        if not self.access.settings.spotify_client_id:
+            return "not asked, since SPOTIFY_CLIENT_ID is not set"
         if self.standing.block:
             return f"not asked, since Spotify is blocked until {self.standing.block.until:%Y-%m-%d %H:%M} UTC"
         if self.standing.left == 0:
@@ -131,7 +133,7 @@ def look_at_app(settings: Settings, *, has_listeners: bool) -> Finding:
 def look_at_budget(standing: Standing) -> Finding:
     """What of the daily budget is left, and until when Spotify has told the app to stay away."""
     by_purpose = ", ".join(f"{count} for {purpose}" for purpose, count in sorted(standing.by_purpose.items()))
-    used = f"{standing.used} calls in the last 24 h" + (f" ({by_purpose})" if by_purpose else "")
+    used = f"calls in the last 24 h: {standing.used}" + (f" ({by_purpose})" if by_purpose else "")
     if standing.block:
         until = f"blocked until {standing.block.until:%Y-%m-%d %H:%M} UTC"
         return Finding(BUDGET, "yellow", f"{until}; {used}", "wait: polling goes on by itself then")
@@ -139,8 +141,8 @@ def look_at_budget(standing: Standing) -> Finding:
         return Finding(BUDGET, "green", f"{used}, no daily limit")
     if standing.left == 0:
         remedy = "wait, or set SPOTIFY_DAILY_REQUEST_BUDGET higher if Spotify allows the app more"
-        return Finding(BUDGET, "yellow", f"{used}: all {standing.budget} are used", remedy)
-    return Finding(BUDGET, "green", f"{used}; {standing.left} of {standing.budget} left")
+        return Finding(BUDGET, "yellow", f"{used}, and all {standing.budget} are used", remedy)
+    return Finding(BUDGET, "green", f"{used}, {standing.left} of {standing.budget} left")
 
 
 def look_at_listener(spotify: Spotify, listener: Listener) -> Finding:
