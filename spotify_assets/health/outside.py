@@ -28,7 +28,7 @@ def look_at_host(name: str, variable: str, url: str) -> Finding:
         else:
             problem = f"HTTP {reply.status}" if reply.status >= 500 else ""
     if problem:
-        remedy = f"nothing, if it comes back by itself; else correct {variable}, or let this machine reach it"
+        remedy = f"if it stays so, correct {variable} or let this machine reach it"
         return Finding(name, "yellow", f"{url} can't be reached ({problem})", remedy)
     return Finding(name, "green", f"{url} answers")
 

@@ -170,10 +170,12 @@ def judged(name: str, login: Login, tier: str, now: datetime, why_not: str | Non
     """What is known of a login, as a finding. `why_not` says why Spotify was not asked; None: it was, and answered."""
     missing = sorted(set(SCOPES) - login.scopes) if login.scopes is not None else []
     scopes = "scopes not known yet" if login.scopes is None else "all scopes granted"
+    left = login.ends_at - now
     parts = [
         why_not or "the login works",
         f"lacks {', '.join(missing)}" if missing else scopes,
-        f"lasts until {login.ends_at:%Y-%m-%d}{' at the latest' if login.is_guess else ''}",
+        f"lasts {'only ' if left <= SOON else ''}until {login.ends_at:%Y-%m-%d}"
+        + (" at the latest" if login.is_guess else ""),
         tier,
         f"last poll {login.polled_at:%Y-%m-%d %H:%M} UTC" if login.polled_at else "never polled yet",
     ]
@@ -181,9 +183,9 @@ def judged(name: str, login: Login, tier: str, now: datetime, why_not: str | Non
     remedy = ""
     if login.polled_at is None or now - login.polled_at > LONG_AGO:
         status, remedy = "yellow", "run `spotify-assets poll`, or keep Dagster's daemon running"
-    if login.ends_at - now <= SOON:
+    if left <= SOON:
         status, remedy = "yellow", _log_in(login.user_id)
-    if login.ends_at - now <= VERY_SOON:
+    if left <= VERY_SOON:
         status = "red"
     if missing:
         status, remedy = "red", f"{_log_in(login.user_id)} and accept every permission"

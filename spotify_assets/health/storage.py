@@ -25,7 +25,7 @@ def look_at_postgres(settings: Settings) -> Finding:
     return Finding(
         POSTGRES,
         "green",
-        f"{warehouse.where}, version {version.split()[0]}; schema {known_migrations()[-1].number} is in place, "
+        f"{warehouse.where.removeprefix('Postgres ')}, version {version.split()[0]}; schema {known_migrations()[-1].number} is in place, "
         "writing works",
     )
 

@@ -67,7 +67,7 @@ def test_the_job_tells_each_finding_in_its_metadata_and_succeeds_without_red(wor
 
     assert result.success
     found = told(result)
-    assert str(found["Postgres"]).startswith("green: Postgres at 127.0.0.1")
+    assert str(found["Postgres"]).startswith("green: at 127.0.0.1")
     assert found["Slack"] == (
         "yellow: alerts are only logged; set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL, "
         "to be told when something breaks"
