@@ -63,7 +63,7 @@ class Catalogue:
         address, page = self._first_page(playlist_id)
         yield page
         offset = 0
-        while read_payload(page.body).text("next"):
+        while _goes_on(page):
             offset += ROWS_ON_A_PAGE
             page = self._page(address, offset)
             yield page
@@ -72,7 +72,12 @@ class Catalogue:
         """Whether this app may ask for several tracks at once: as found in the last 24 hours, else by one call."""
         known = self.capabilities.allowed("tracks_batch")
         if known is None:
-            known = self._batch("tracks", [_ANY_TRACK]) is not None
+            try:
+                self.client.get("/tracks", {"ids": _ANY_TRACK})
+                known = True
+            except NotAllowedInTier:
+                known = False
+            self.capabilities.found("tracks_batch", is_allowed=known)
         return known
 
     def _first_page(self, playlist_id: str) -> tuple[str, Answer]:
@@ -92,29 +97,29 @@ class Catalogue:
             raise refused from None
 
     def _some(self, kind: Kind, ids: Sequence[str]) -> Iterator[Answer | Unknown]:
-        if len(ids) > 1 and self.capabilities.allowed(BATCH[kind]) is not False:
-            try:
-                answer = self._batch(kind, ids)
-            except BadRequest as refused:
-                if refused.status != 400:
-                    raise
-                answer = None  # one id that is none spoils the batch: alone, each is told apart
-            if answer:
-                yield answer
-                yield from _missing(kind, ids, answer)
-                return
-        for each in ids:
-            yield self._one(kind, each)
+        known = self.capabilities.allowed(BATCH[kind])
+        answer = self._batch(kind, ids) if len(ids) > 1 and known is not False else None
+        if answer is None:
+            for each in ids:
+                yield self._one(kind, each)
+            return
+        yield answer
+        yield from _missing(kind, ids, answer)
+        if known is None:
+            # After the answer, which is worth more than this note.
+            self.capabilities.found(BATCH[kind], is_allowed=True)
 
     def _batch(self, kind: Kind, ids: Sequence[str]) -> Answer | None:
-        """The answer for all of them, or None where the tier does not allow it; either is remembered."""
+        """The answer for all of them; None where they have to be asked for one by one."""
         try:
-            answer = self.client.get(f"/{kind}", {"ids": ",".join(ids)})
+            return self.client.get(f"/{kind}", {"ids": ",".join(ids)})
         except NotAllowedInTier:
             self.capabilities.found(BATCH[kind], is_allowed=False)
-            return None
-        self.capabilities.found(BATCH[kind], is_allowed=True)
-        return answer
+        except BadRequest as refused:
+            # One id that is none spoils the batch: alone, each is told apart.
+            if refused.status != 400:
+                raise
+        return None
 
     def _one(self, kind: Kind, each: str) -> Answer | Unknown:
         try:
@@ -128,6 +133,12 @@ class Catalogue:
 
     def _page(self, address: str, offset: int) -> Answer:
         return self.client.get(address, {"limit": str(ROWS_ON_A_PAGE), "offset": str(offset)})
+
+
+def _goes_on(page: Answer) -> bool:
+    """Whether a page names a next one; an empty page is the last whatever it says."""
+    said = read_payload(page.body)
+    return bool(said.value.get("items")) and said.text("next") is not None
 
 
 def _missing(kind: Kind, ids: Sequence[str], answer: Answer) -> Iterator[Unknown]:
