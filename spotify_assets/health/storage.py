@@ -22,12 +22,9 @@ def look_at_postgres(settings: Settings) -> Finding:
             (f"probe/{token_hex(8)}",),
         )
         connection.rollback()
-    return Finding(
-        POSTGRES,
-        "green",
-        f"{warehouse.where.removeprefix('Postgres ')}, version {version.split()[0]}; schema {known_migrations()[-1].number} is in place, "
-        "writing works",
-    )
+    where, schema = warehouse.where.removeprefix("Postgres "), known_migrations()[-1].number
+    says = f"{where}, version {version.split()[0]}; schema {schema} is in place, writing works"
+    return Finding(POSTGRES, "green", says)
 
 
 def look_at_lake(settings: Settings) -> Finding:
