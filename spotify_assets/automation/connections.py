@@ -15,7 +15,7 @@ def connections_job() -> dg.JobDefinition:
 
     @dg.op(
         out=dg.Out(dg.Nothing, description="What was found, in its metadata"),
-        description="Postgres, lake, Spotify and each listener, budget, charts, Slack, heartbeat, Dagster, keys.",
+        description="Postgres, lake, logins, Spotify and each listener, budget, charts, Slack, heartbeat, Dagster.",
     )
     def look_at_connections(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
         found = examine(settings(), lambda: nullcontext(context.instance))

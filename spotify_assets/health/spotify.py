@@ -1,4 +1,4 @@
-"""Looks at Spotify: the app, its daily budget, the keys of the logins, and each listener's login.
+"""Looks at Spotify: the app, its daily budget, and each listener's login.
 
 Nothing here waits for the budget: where Spotify may not be called now, that is said and nobody is called.
 """
@@ -23,7 +23,7 @@ from spotify_assets.spotify.outcomes import Blocked, SpotifyError
 from spotify_assets.spotify.tokens import Listener
 from spotify_assets.storage.warehouse import open_warehouse
 
-APP, BUDGET, LISTENERS, KEYS = "Spotify app", "request budget", "Spotify", "encryption keys"
+APP, BUDGET, LISTENERS = "Spotify app", "request budget", "Spotify"
 SOON, VERY_SOON = timedelta(days=30), timedelta(days=1)
 LONG_AGO = timedelta(days=1)
 
@@ -108,15 +108,6 @@ class Spotify:
                 return tier(Catalogue(client, capabilities).allows_batches(), connected)
             except SpotifyError:
                 return tier(None, connected)
-
-
-def look_at_keys(spotify: Spotify) -> Finding:
-    """Whether every stored login is under the first key, so that older keys may go."""
-    old = spotify.access.tokens.under_old_key(spotify.access.api_url)
-    if old:
-        says = f"still under an older key: {', '.join(old)}"
-        return Finding(KEYS, "yellow", says, "keep the older keys until each login has been refreshed once")
-    return Finding(KEYS, "green", "every login is under the first key")
 
 
 def look_at_app(settings: Settings, *, has_listeners: bool) -> Finding:

@@ -37,7 +37,7 @@ def look_at_lake(settings: Settings) -> Finding:
         broken = _broken(lake, key, body)
     finally:
         lake.delete(key)
-    if broken is None and lake.exists(key):
+    if broken is None and key in lake.list("probe/"):
         broken = "still has an object that was deleted"
     if broken:
         raise LakeUnavailable(f"The lake {where} {broken}: see to the server or disk that keeps it.")

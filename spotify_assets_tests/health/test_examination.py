@@ -32,7 +32,7 @@ def test_everything_is_green_where_everything_works(new_world: Worlds) -> None:
     assert not_green(found) == {}
     assert list(found) == [
         "Postgres",
-        "encryption keys",
+        "stored logins",
         "lake",
         "Spotify app",
         ALEX,
@@ -77,10 +77,10 @@ def test_without_postgres_its_line_alone_is_red(new_world: Worlds) -> None:
 
     found = look(world, DATABASE_URL=f"postgresql://me:canary-password@127.0.0.1:{free_port()}/spotify")
 
-    not_looked = ("encryption keys", "Spotify", "request budget")
+    not_looked = ("stored logins", "Spotify", "request budget")
     assert not_green(found) == {"Postgres": "red"} | dict.fromkeys(not_looked, "yellow")
     assert "Connection refused" in found["Postgres"].says
-    assert all("for want of a working Postgres" in found[name].says for name in not_looked)
+    assert all("since Postgres can't be used" in found[name].says for name in not_looked)
 
 
 def test_a_postgres_that_takes_no_writes_is_red(new_world: Worlds, postgres_server: EmbeddedPostgres) -> None:
@@ -141,8 +141,8 @@ def test_what_a_probe_left_in_the_lake_is_never_taken_for_something_landed(new_w
 def test_without_the_keys_nobody_is_looked_at(new_world: Worlds) -> None:
     found = look(new_world(), TOKEN_ENCRYPTION_KEY="")
 
-    assert not_green(found) == {"encryption keys": "red", "Spotify": "yellow", "request budget": "yellow"}
-    assert "TOKEN_ENCRYPTION_KEY has to be set" in found["encryption keys"].says
+    assert not_green(found) == {"stored logins": "red", "Spotify": "yellow", "request budget": "yellow"}
+    assert "TOKEN_ENCRYPTION_KEY has to be set" in found["stored logins"].says
 
 
 # Spotify's app and its budget.
@@ -203,6 +203,7 @@ def test_a_budget_that_is_used_up_is_yellow_and_nobody_is_called(new_world: Worl
 
     assert not_green(found) == {ALEX: "yellow", "request budget": "yellow"}
     assert found["request budget"].says == "calls in the last 24 h: 1 (1 for polling), and all 1 are used"
+    assert found[ALEX].says.startswith("not asked, since the daily budget is used up; all scopes granted")
     assert not [path for path, _ in calls(world) if path.startswith("/v1/")]
     assert look(world, SPOTIFY_DAILY_REQUEST_BUDGET="9")["request budget"].says.endswith("8 of 9 left")
 
