@@ -1,6 +1,6 @@
 """Everything that an installation is connected to, looked at in the order in which one thing needs another.
 
-Without Postgres, or without the key of the stored logins, nothing can be said of the listeners: one cause, one red line.
+Without Postgres, or the key of the stored logins, nothing can be said of the listeners: one cause, one red line.
 """
 
 from dataclasses import dataclass
