@@ -34,7 +34,7 @@ intermediate/int_track_facts <- stg_artists stg_track_artists stg_tracks
 intermediate/int_track_months <- int_track_days
 intermediate/int_track_periods <- int_track_days int_track_months
 marts/dim_artists <- stg_artists
-marts/dim_tracks <- stg_albums stg_artists stg_track_artists stg_tracks
+marts/dim_tracks <- int_track_facts stg_albums stg_tracks
 marts/fct_plays <- int_plays
 marts/top_artists <- dim_artists int_artist_periods
 marts/top_tracks <- int_track_facts int_track_periods
