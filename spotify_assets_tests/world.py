@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -26,15 +26,13 @@ from spotify_assets.settings import Settings, settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.spotify.access import SpotifyAccess
-from spotify_assets.spotify.client import SpotifyClient
-from spotify_assets.spotify.exchange import new_session
+from spotify_assets.spotify.consent import REDIRECT_URI, Consent
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.tokens import TokenStore
 from spotify_assets.storage.lake import open_lake
 from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse
 
-REDIRECT_URI = "http://127.0.0.1/callback"
 ZONE = "Europe/Berlin"
 # The app of every simulator that a test does not give another one.
 APP = SimulatorConfig()
@@ -149,15 +147,11 @@ class World:
     def login(self, user_id: str, simulated: str | None = None) -> None:
         """The authorization-code flow for a listener of the simulator, consenting now."""
         chosen = self.settings()
-        clock = clock_from(chosen)
-        app = SpotifyApp.from_settings(chosen)
-        url = f"{app.authorize_url(REDIRECT_URI, 'state')}&_sim_user={simulated or user_id}"
-        location = requests.get(url, allow_redirects=False, timeout=10).headers["Location"]
-        answer = app.exchange_code(parse_qs(urlsplit(location).query)["code"][0], REDIRECT_URI)
-        with new_session() as session:
-            me = SpotifyClient(session, app.api_url, lambda _: answer.access_token.get_secret_value(), clock).me()
-        store = TokenStore(self.warehouse, TokenCipher.from_settings(chosen), clock)
-        store.save_login(user_id, answer, clock.now(), me, ZONE, app.api_url)
+        consent = Consent.to_ask(SpotifyApp.from_settings(chosen), user_id, REDIRECT_URI)
+        address = f"{consent.address}&_sim_user={simulated or user_id}"
+        location = requests.get(address, allow_redirects=False, timeout=10).headers["Location"]
+        store = TokenStore(self.warehouse, TokenCipher.from_settings(chosen), clock_from(chosen))
+        consent.log_in(consent.code_in(urlsplit(location).query), store, ZONE)
 
 
 def snapshot(warehouse: Warehouse, *schemas: str) -> dict[str, list[str]]:

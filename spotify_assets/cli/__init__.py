@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from spotify_assets.cli import db, demo, doctor, poll, replay
+from spotify_assets.cli import db, demo, doctor, login, poll, replay
 from spotify_assets.errors import UserError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.add_typer(db.app, name="db")
 app.command("demo")(demo.demo)
+app.command("login")(login.login)
 app.command("poll")(poll.poll)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)

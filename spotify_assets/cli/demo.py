@@ -4,9 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from secrets import token_urlsafe
 from time import monotonic
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from rich.console import Console
@@ -19,15 +18,13 @@ from spotify_assets.errors import UserError
 from spotify_assets.settings import Settings, is_loopback, settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
-from spotify_assets.spotify.client import SpotifyClient
-from spotify_assets.spotify.exchange import new_session
+from spotify_assets.spotify.consent import REDIRECT_URI, Consent
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.tokens import TokenStore
 from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 
 LISTENER = "demo"
-REDIRECT_URI = "http://127.0.0.1/callback"
 SPAN = timedelta(days=7)
 BETWEEN_POLLS = timedelta(hours=8)
 """A listener of 55 plays a day fills the 50 that Spotify keeps in 20 hours or so: 8 hours lose none."""
@@ -110,20 +107,13 @@ def _moments(warehouse: Warehouse, now: datetime) -> list[datetime]:
 
 def _connect(chosen: Settings, warehouse: Warehouse) -> None:
     """The authorization-code flow, as a browser would go through it, with the simulator's listener consenting."""
-    clock = clock_from(chosen)
-    app = SpotifyApp.from_settings(chosen)
-    state = token_urlsafe(16)
-    answer = requests.get(app.authorize_url(REDIRECT_URI, state), allow_redirects=False, timeout=10)
-    query = parse_qs(urlsplit(answer.headers.get("Location", "")).query)
-    if query.get("state") != [state] or "code" not in query:
+    consent = Consent.to_ask(SpotifyApp.from_settings(chosen), LISTENER, REDIRECT_URI)
+    answer = requests.get(consent.address, allow_redirects=False, timeout=10)
+    query = urlsplit(answer.headers.get("Location", "")).query
+    if not consent.is_answer(query):
         raise UserError("The simulated Spotify did not send a code back; please report this with the command you ran.")
-    tokens = app.exchange_code(query["code"][0], REDIRECT_URI)
-    with new_session() as session:
-        profile = SpotifyClient(
-            session, chosen.spotify_api_url, lambda _: tokens.access_token.get_secret_value(), clock
-        ).me()
-    store = TokenStore(warehouse, TokenCipher.from_settings(chosen), clock)
-    store.save_login(LISTENER, tokens, clock.now(), profile, "Europe/Berlin", chosen.spotify_api_url)
+    store = TokenStore(warehouse, TokenCipher.from_settings(chosen), clock_from(chosen))
+    consent.log_in(consent.code_in(query), store, "Europe/Berlin")
 
 
 def _stored(warehouse: Warehouse) -> int:

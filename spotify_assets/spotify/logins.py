@@ -140,6 +140,7 @@ def _write(connection: psycopg.Connection, login: NewLogin, time_zone: str) -> N
             access_expires_at = excluded.access_expires_at,
             scope = excluded.scope,
             consented_at = excluded.consented_at,
+            consent_is_known = true,
             refreshed_at = null
         """,
         (
@@ -181,7 +182,7 @@ def seed(connection: psycopg.Connection, refresh_token: bytes, api_url: str, now
             f"than {api_url}: unset it and run `spotify-assets login` with a name of your own."
         )
     connection.execute(
-        "insert into ops.tokens (user_id, refresh_token, consented_at) values (%s, %s, %s)",
+        "insert into ops.tokens (user_id, refresh_token, consented_at, consent_is_known) values (%s, %s, %s, false)",
         (SEEDED_USER, refresh_token, now),
     )
     return True
@@ -192,7 +193,12 @@ def renew_seed(connection: psycopg.Connection, refresh_token: bytes, now: dateti
     connection.execute(
         """
         update ops.tokens
-        set refresh_token = %s, consented_at = %s, access_token = null, access_expires_at = null, refreshed_at = null
+        set refresh_token = %s,
+            consented_at = %s,
+            consent_is_known = false,
+            access_token = null,
+            access_expires_at = null,
+            refreshed_at = null
         where user_id = %s
         """,
         (refresh_token, now, SEEDED_USER),

@@ -44,11 +44,15 @@ class StoredLogin:
 
 @dataclass(frozen=True)
 class Renewed:
-    """What a refresh gave, and for which login. Tokens are ciphertext; `refresh_token` is None if the old one stays."""
+    """What a refresh gave, and for which login. Tokens are ciphertext.
+
+    `refresh_token` is the next one where `is_rotated`, else the old one under a new key, or None if that stays.
+    """
 
     login: StoredLogin
     access_token: bytes = field(repr=False)
     refresh_token: bytes | None = field(repr=False)
+    is_rotated: bool
     access_expires_at: datetime
     refreshed_at: datetime
     scope: str | None
@@ -64,11 +68,11 @@ def lock_login(connection: psycopg.Connection, user_id: str, *, until: Literal["
     connection.execute(f"select {function}(%s, hashtext(%s))", (_LOCK_SPACE, user_id))
 
 
-def read_login(connection: psycopg.Connection, user_id: str) -> StoredLogin | None:
-    """The listener's login; None for a name that never logged in."""
+def read_login(connection: psycopg.Connection, user_id: str, *, to_write: bool = False) -> StoredLogin | None:
+    """The listener's login; None for a name that never logged in. `to_write` keeps others from changing its tokens."""
     with connection.cursor(row_factory=class_row(StoredLogin)) as cursor:
         return cursor.execute(
-            """
+            f"""
             select
                 user_id,
                 api_url,
@@ -80,6 +84,7 @@ def read_login(connection: psycopg.Connection, user_id: str) -> StoredLogin | No
             from ops.listeners
             inner join ops.tokens using (user_id)
             where user_id = %s
+            {"for update of tokens" if to_write else ""}
             """,
             (user_id,),
         ).fetchone()
@@ -90,6 +95,13 @@ def note_refresh_begun(connection: psycopg.Connection, user_id: str, now: dateti
     connection.execute(
         "update ops.listeners set status_reason = coalesce(status_reason, %s) where user_id = %s",
         (f"a token refresh begun at {now:%Y-%m-%d %H:%M} UTC has not ended", user_id),
+    )
+
+
+def forget_refresh(connection: psycopg.Connection, user_id: str) -> None:
+    """Takes the note of `note_refresh_begun` back."""
+    connection.execute(
+        "update ops.listeners set status_reason = null where user_id = %s and status = 'connected'", (user_id,)
     )
 
 
@@ -122,6 +134,23 @@ def write_renewed(connection: psycopg.Connection, renewed: Renewed) -> None:
             "refreshed": renewed.refreshed_at,
         },
     )
+
+
+def stored_tokens(connection: psycopg.Connection, api_url: str) -> list[tuple[str, bytes, bytes | None]]:
+    """(user_id, refresh token, access token) of all logins at this API, by name; tokens are ciphertext."""
+    return connection.execute(
+        """
+        select
+            user_id,
+            refresh_token,
+            access_token
+        from ops.tokens
+        inner join ops.listeners using (user_id)
+        where api_url = %s
+        order by user_id
+        """,
+        (api_url,),
+    ).fetchall()
 
 
 def mark_needs_login(connection: psycopg.Connection, refused: StoredLogin, reason: str) -> bool:

@@ -8,13 +8,15 @@ A refresh token may be good for one use only, so losing the answer to a refresh 
 * When Postgres goes away between the answer and that statement, the statement is tried on new connections for ten
   seconds more. Another process may have used the dead token in that time and marked the listener; storing the answer
   takes the mark back.
-* That write beforehand is a note that a refresh is under way. After a kill it stays, so that the `needs_login` which
-  follows tells why.
+* That write beforehand is a note that a refresh is under way. It goes with an answer that says that nothing was
+  rotated, and stays where the answer was lost, after a kill say, so that the `needs_login` which follows tells why.
+* What a refresh stores is under the first key, also the old refresh token where it stays: after one refresh of each
+  listener the other keys may be dropped.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import psycopg
@@ -26,7 +28,8 @@ from spotify_assets.settings import Settings
 from spotify_assets.spotify import logins, stored
 from spotify_assets.spotify.models import Profile, TokenAnswer
 from spotify_assets.spotify.oauth import SpotifyApp
-from spotify_assets.spotify.outcomes import LoginRefused, ReauthRequired, Transient
+from spotify_assets.spotify.outcomes import LoginRefused, Transient
+from spotify_assets.spotify.refreshing import refreshed, usable
 from spotify_assets.spotify.stored import Renewed, Status, StoredLogin
 from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse
@@ -88,6 +91,16 @@ class TokenStore:
     def connected(self, api_url: str) -> list[Listener]:
         """The listeners of this API whose login works, as far as is known."""
         return [listener for listener in self.listeners(api_url) if listener.status == "connected"]
+
+    def under_old_key(self, api_url: str) -> list[str]:
+        """Those whose stored tokens the first key does not decrypt, by name: its other keys are still needed."""
+        with self.warehouse.connect() as connection:
+            rows = stored.stored_tokens(connection, api_url)
+        return [
+            user_id
+            for user_id, *tokens in rows
+            if not all(self.cipher.is_under_first_key(token) for token in tokens if token is not None)
+        ]
 
     def save_login(
         self,
@@ -158,7 +171,7 @@ class TokenStore:
             return self._access_token(connection, user_id, app, rejected)
 
     def _access_token(self, connection: psycopg.Connection, user_id: str, app: SpotifyApp, rejected: str | None) -> str:
-        login = _usable(stored.read_login(connection, user_id), user_id, app)
+        login = usable(stored.read_login(connection, user_id), user_id, app)
         now = self.clock.now()
         if login.access_token and login.access_expires_at and login.access_expires_at - now > FRESH:
             current = self.cipher.decrypt(login.access_token)
@@ -166,34 +179,31 @@ class TokenStore:
                 return current
         refresh_token = self.cipher.decrypt(login.refresh_token)
         stored.note_refresh_begun(connection, user_id, now)
-        refused: ReauthRequired | None = None
-        try:
-            answer = app.refresh(refresh_token)
-        except ReauthRequired as error:
-            refused = error
-        except Transient as error:
-            raise Transient(error.call, error.what, user_id, error.retry_after) from None
-        if refused:
-            raise _mark(connection, login, refused)
-        self._save(connection, self._renewed(login, answer, now))
+        answer = refreshed(connection, login, app, refresh_token)
+        self._save(connection, self._renewed(login, answer, now), refresh_token)
         return answer.access_token.get_secret_value()
 
     def _renewed(self, login: StoredLogin, answer: TokenAnswer, now: datetime) -> Renewed:
         rotated = answer.refresh_token
+        kept: bytes | None = None
+        if rotated is None and not self.cipher.is_under_first_key(login.refresh_token):
+            kept = self.cipher.encrypt(self.cipher.decrypt(login.refresh_token))
         return Renewed(
             login=login,
             access_token=self.cipher.encrypt(answer.access_token.get_secret_value()),
-            refresh_token=self.cipher.encrypt(rotated.get_secret_value()) if rotated else None,
+            refresh_token=self.cipher.encrypt(rotated.get_secret_value()) if rotated else kept,
+            is_rotated=rotated is not None,
             access_expires_at=now + timedelta(seconds=answer.expires_in),
             refreshed_at=now,
             scope=answer.scope,
         )
 
-    def _save(self, connection: psycopg.Connection, renewed: Renewed) -> None:
+    def _save(self, connection: psycopg.Connection, renewed: Renewed, sent: str) -> None:
+        """Stores a refresh's answer; `sent` is the refresh token that it is for, in the clear."""
         try:
             stored.write_renewed(connection, renewed)
         except _GONE:
-            if renewed.refresh_token is None:
+            if not renewed.is_rotated:
                 raise
         else:
             return
@@ -202,6 +212,10 @@ class TokenStore:
             self.sleep(0.2)
             try:
                 with self.warehouse.connect() as another:
+                    # The lock went with the connection: somebody may have stored the same token under another key.
+                    current = stored.read_login(another, renewed.login.user_id, to_write=True)
+                    if current and self.cipher.decrypt(current.refresh_token) == sent:
+                        renewed = replace(renewed, login=current)
                     stored.write_renewed(another, renewed)
             except (*_GONE, WarehouseUnavailable):
                 continue
@@ -211,26 +225,3 @@ class TokenStore:
             f"{self.warehouse.where} went away just when Spotify had replaced the token of listener {user_id}: "
             f"once it runs, log in again with `spotify-assets login {user_id}`; nothing else is lost."
         )
-
-
-def _usable(login: StoredLogin | None, user_id: str, app: SpotifyApp) -> StoredLogin:
-    if login is None:
-        raise LoginRefused(f"Nobody is logged in as {user_id}: run `spotify-assets login {user_id}`.")
-    if login.api_url != app.api_url:
-        raise LoginRefused(
-            f"Listener {user_id} logged in at {login.api_url}, and SPOTIFY_API_URL is {app.api_url}: "
-            "a token is sent only to where it came from; set SPOTIFY_API_URL back, or log in under another name."
-        )
-    if login.status == "needs_login":
-        raise ReauthRequired(login.status_reason or "it was refused before", user_id)
-    return login
-
-
-def _mark(connection: psycopg.Connection, login: StoredLogin, refused: ReauthRequired) -> ReauthRequired | Transient:
-    """Marks the listener and gives the error to raise."""
-    reason = refused.description
-    if login.status_reason:
-        reason = f"{reason}; {login.status_reason}, so its answer, with the next token, may have been lost"
-    if stored.mark_needs_login(connection, login, reason):
-        return ReauthRequired(reason, login.user_id)
-    return Transient("POST /api/token", "the login was renewed by somebody else meanwhile", login.user_id)

@@ -1,6 +1,7 @@
 """Tokens at rest: encrypted with Fernet under `TOKEN_ENCRYPTION_KEY`, or under a key that the home keeps."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -15,8 +16,9 @@ _HOW_TO_MAKE_ONE = "python -c 'from cryptography.fernet import Fernet; print(Fer
 class TokenCipher:
     """Encrypts with the first key and decrypts with any of them, so that keys can be changed."""
 
-    def __init__(self, keys: MultiFernet, origin: str) -> None:
-        self._keys = keys
+    def __init__(self, keys: Sequence[Fernet], origin: str) -> None:
+        self._first = keys[0]
+        self._keys = MultiFernet(keys)
         self._origin = origin
 
     @classmethod
@@ -59,6 +61,14 @@ class TokenCipher:
                 "(several may be given, separated by commas), or connect again with: spotify-assets login"
             ) from None
 
+    def is_under_first_key(self, stored: bytes) -> bool:
+        """Whether the first key wrote it: what holds for all stored tokens before the other keys may be dropped."""
+        try:
+            self._first.decrypt(stored)
+        except InvalidToken:
+            return False
+        return True
+
 
 def _kept_key(path: Path) -> str:
     if not path.exists():
@@ -77,4 +87,4 @@ def _cipher(keys: str, origin: str) -> TokenCipher:
         raise SettingsError(
             f"{origin} holds no usable key; each should be 44 characters, made with: {_HOW_TO_MAKE_ONE}"
         )
-    return TokenCipher(MultiFernet(fernets), origin)
+    return TokenCipher(fernets, origin)
