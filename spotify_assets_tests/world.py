@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
@@ -121,22 +121,27 @@ class World:
 
     def start(self, *words: str, module: str = "spotify_assets.cli", **extra: str) -> "subprocess.Popen[str]":
         """`spotify-assets …` in a process and process group of its own, not waited for."""
-        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return subprocess.Popen(
             [sys.executable, "-m", module, *words],
-            env={**plain, **self.environment, **extra},
+            env=self.environment_of_a_process(**extra),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
+    def environment_of_a_process(self, **extra: str) -> dict[str, str]:
+        """This installation's, and nothing of the person's who runs the tests but what any program needs."""
+        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**plain, **self.environment, **extra}
+
     def command(
-        self, *words: str, module: str = "spotify_assets.cli", **extra: str
+        self, *words: str, module: str = "spotify_assets.cli", typed: str = "", **extra: str
     ) -> "subprocess.CompletedProcess[str]":
-        """The same, to its end."""
+        """The same, to its end, with what is `typed` into it."""
         process = self.start(*words, module=module, **extra)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(typed, timeout=300)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[object, ...]]:
@@ -152,6 +157,30 @@ class World:
         location = requests.get(address, allow_redirects=False, timeout=10).headers["Location"]
         store = TokenStore(self.warehouse, TokenCipher.from_settings(chosen), clock_from(chosen))
         consent.log_in(consent.code_in(urlsplit(location).query), store, ZONE)
+
+    def browser(self, simulated: str = "alex", **query: str) -> str:
+        """A program for BROWSER: it follows the address that it is given, as this listener of the simulator.
+
+        It leaves the page where it ends as `page.html` in the home. `query` is added to the address.
+        """
+        program = self.home / f"browser_{simulated}"
+        added = urlencode({"_sim_user": simulated, **query})
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(
+            f"#!{sys.executable}\n"
+            "import sys, urllib.error, urllib.request\n"
+            "try:\n"
+            f"    page = urllib.request.urlopen(sys.argv[1] + '&{added}')\n"
+            "except urllib.error.HTTPError as refused:\n"
+            "    page = refused\n"
+            f"open({str(self.home / 'page.html')!r}, 'wb').write(page.read())\n"
+        )
+        program.chmod(0o755)
+        return str(program)
+
+    def page(self) -> str:
+        """What the browser showed last."""
+        return (self.home / "page.html").read_text()
 
 
 def snapshot(warehouse: Warehouse, *schemas: str) -> dict[str, list[str]]:

@@ -65,14 +65,14 @@ def login(
 def _in_browser(
     browser: webbrowser.BaseBrowser, app: SpotifyApp, store: TokenStore, user_id: str, zone: str, uri: str
 ) -> datetime:
-    with Callback(uri) as callback:
-        consent = Consent.to_ask(app, user_id, callback.redirect_uri, registered=uri)
+    with Callback(app, user_id, uri) as callback:
+        consent = callback.consent
         consent.check_with_spotify()
         typer.echo(f"Spotify opens in the browser, to connect {user_id}. If it doesn't, open this address:")
         typer.echo(f"  {consent.address}")
         # Some browsers return only when they are closed.
         Thread(target=browser.open, args=(consent.address,), daemon=True).start()
-        arrival = callback.wait_for(consent, WAIT_SECONDS)
+        arrival = callback.wait(WAIT_SECONDS)
         try:
             consented_at = consent.log_in(consent.code_in(arrival.query), store, zone)
         except UserError as refused:

@@ -130,7 +130,7 @@ async def _read(world: World, request: Request) -> Call:
     known = next((token.user for token in (access, refresh, code) if token is not None), None)
     return Call(
         method=request.method,
-        path=request.url.path,
+        path=request.url.path.rstrip("/"),
         query=dict(request.query_params),
         form=form,
         headers=request.headers,

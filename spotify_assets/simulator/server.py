@@ -58,7 +58,11 @@ def make_app(world: World) -> Starlette:
         *Admin(world).routes(),
         Route("/authorize", endpoint(world, _authorize)),
         Route("/api/token", endpoint(world, _token), methods=["POST"]),
-        *(Route(f"/v1{path}", endpoint(world, handler)) for path, handler in _API.items()),
+        *(
+            Route(f"/v1{path}{slash}", endpoint(world, handler))
+            for path, handler in _API.items()
+            for slash in ("", "/")  # Spotify takes both, and spotipy asks for `/v1/me/`
+        ),
     ]
     return Starlette(routes=routes, exception_handlers={ValidationError: explain, BadCall: explain})
 

@@ -11,6 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from spotify_assets.spotify.consent import Consent
+from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.outcomes import LoginRefused
 
 # An opened connection without a request, which browsers make ahead of need, keeps a thread for this long.
@@ -117,9 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Callback:
-    """Listens at a redirect URI on this machine, at its port or, where it names none, at a free one."""
+    """Listens at a redirect URI on this machine, at its port or, where it names none, at a free one.
 
-    def __init__(self, redirect_uri: str) -> None:
+    `consent` is what to ask for; its answer is waited for from the start of the `with` block on.
+    """
+
+    def __init__(self, app: SpotifyApp, user_id: str, redirect_uri: str) -> None:
         """Raises `LoginRefused` when the port can't be had."""
         parts = urlsplit(redirect_uri)
         host = parts.hostname or ""
@@ -133,22 +137,22 @@ class Callback:
                 f"Nothing can listen at {redirect_uri} ({problem}): end the program that does, or use --no-browser."
             )
         name = f"[{host}]" if ":" in host else host
-        self.redirect_uri = parts._replace(netloc=f"{name}:{self._server.server_port}").geturl()
+        ours = parts._replace(netloc=f"{name}:{self._server.server_port}").geturl()
+        self.consent = self._server.consent = Consent.to_ask(app, user_id, ours, registered=redirect_uri)
 
-    def wait_for(self, consent: Consent, seconds: float) -> Arrival:
-        """The browser's return with this consent's state; other visitors are sent away meanwhile.
+    def wait(self, seconds: float) -> Arrival:
+        """The browser's return with the consent's state; other visitors are sent away meanwhile.
 
         Raises `LoginRefused` when nobody comes in time.
         """
-        self._server.consent = consent
         try:
             return self._server.arrivals.get(timeout=seconds)
         except Empty:
             pass
         raise LoginRefused(
-            f"No consent came within {seconds / 60:.0f} minutes, so nothing is stored for {consent.user_id}: run "
-            f"`spotify-assets login {consent.user_id}` again; if Spotify showed an error about the redirect URI, first "
-            f"add exactly {consent.registered} to the app's settings."
+            f"No consent came within {seconds / 60:.0f} minutes, so nothing is stored for {self.consent.user_id}: run "
+            f"`spotify-assets login {self.consent.user_id}` again; if Spotify showed an error about the redirect URI, "
+            f"first add exactly {self.consent.registered} to the app's settings."
         )
 
     def __enter__(self) -> Self:

@@ -189,7 +189,7 @@ def pasted_code(consent: Consent, say: Callable[[str], None], read_line: Callabl
                 "No address was pasted, so nothing is stored: run the command again in a terminal, or pipe the "
                 "address into it."
             )
-        query = urlsplit(line.strip().strip("\"'<>")).query
+        query = line.strip().strip("\"'<>").partition("?")[2].partition("#")[0]
         if not {"code", "error"} & parse_qs(query).keys():
             say(f"That is not it: the whole address is needed, which begins with {consent.redirect_uri}?")
         elif not consent.is_answer(query):

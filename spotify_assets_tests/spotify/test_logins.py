@@ -196,3 +196,19 @@ def test_me_learns_the_account_at_the_next_login(logins: TokenStore) -> None:
     logins.seed_from_environment(environment())
     log_in(logins, "me")
     assert logins.listeners(API)[0].account_id == "anna-account"
+
+
+def test_only_a_login_tells_when_the_consent_was_given(logins: TokenStore) -> None:
+    def known() -> bool:
+        with logins.warehouse.connect() as connection:
+            row = connection.execute("select consent_is_known from ops.tokens").fetchone()
+        assert row is not None
+        return bool(row[0])
+
+    logins.seed_from_environment(environment())
+    assert not known()
+    log_in(logins, "me")
+    assert known()
+    change(logins, "update ops.listeners set status = 'needs_login'")
+    assert logins.seed_from_environment(environment("a-new-one"))
+    assert not known()

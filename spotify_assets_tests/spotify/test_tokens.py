@@ -24,7 +24,7 @@ from spotify_assets.settings import Settings
 from spotify_assets.spotify import stored, tokens
 from spotify_assets.spotify.models import Profile, TokenAnswer
 from spotify_assets.spotify.oauth import SpotifyApp
-from spotify_assets.spotify.outcomes import InvalidClient, LoginRefused, ReauthRequired, Transient
+from spotify_assets.spotify.outcomes import BadRequest, InvalidClient, LoginRefused, ReauthRequired, Transient
 from spotify_assets.spotify.tokens import Listener, TokenStore
 from spotify_assets.storage.embedded import EmbeddedPostgres
 from spotify_assets.storage.secrets import TokenCipher
@@ -199,6 +199,96 @@ def test_a_read_only_database_is_noticed_before_spotify_is_asked(anna: TokenStor
     with pytest.raises(WarehouseUnavailable, match="read-only"):
         anna.access_token("anna", app(accounts))
     assert accounts.refreshes == 0
+
+
+# --- changed keys
+
+
+OTHER_KEY = urlsafe_b64encode(bytes([1] * 32)).decode()
+
+
+@pytest.mark.parametrize("rotating", [True, False])
+def test_a_refresh_leaves_nothing_under_an_old_key(anna: TokenStore, accounts: Accounts, *, rotating: bool) -> None:
+    accounts.rotating = rotating
+    both = store(anna.warehouse, key=f"{OTHER_KEY},{KEY}")
+    assert both.under_old_key(API) == ["anna"]
+    assert both.under_old_key("https://api.spotify.com/v1") == []
+    assert both.access_token("anna", app(accounts)) == "access-1"
+    assert both.under_old_key(API) == []
+    new = store(anna.warehouse, LATER + timedelta(hours=2), OTHER_KEY)
+    assert new.access_token("anna", app(accounts)) == "access-2"
+    with pytest.raises(SettingsError, match="restore the key"):
+        anna.access_token("anna", app(accounts))
+
+
+def test_an_access_token_under_the_old_key_counts_too(anna: TokenStore) -> None:
+    both = store(anna.warehouse, key=f"{OTHER_KEY},{KEY}")
+    with anna.warehouse.connect() as connection:
+        connection.execute("update ops.tokens set refresh_token = %s", (both.cipher.encrypt("refresh-0"),))
+    assert both.under_old_key(API) == ["anna"]
+
+
+def test_under_an_unchanged_key_a_token_that_stays_is_not_written_anew(anna: TokenStore, accounts: Accounts) -> None:
+    accounts.rotating = False
+    with anna.warehouse.connect() as connection:
+        before = stored.read_login(connection, "anna")
+    anna.access_token("anna", app(accounts))
+    with anna.warehouse.connect() as connection:
+        after = stored.read_login(connection, "anna")
+    assert before
+    assert after
+    assert before.refresh_token == after.refresh_token
+
+
+def test_a_rotated_token_is_stored_though_somebody_has_put_the_old_one_under_another_key_meanwhile(
+    anna: TokenStore, accounts: Accounts, postgres_server: EmbeddedPostgres
+) -> None:
+    """The connection, and the lock with it, is lost while Spotify answers; a process with new keys comes in between."""
+    both = store(anna.warehouse, key=f"{OTHER_KEY},{KEY}")
+
+    def re_encrypt() -> None:
+        cut(postgres_server, anna.warehouse)
+        with anna.warehouse.connect() as connection:
+            connection.execute("update ops.tokens set refresh_token = %s", (both.cipher.encrypt("refresh-0"),))
+
+    accounts.before_answer = re_encrypt
+    assert both.access_token("anna", app(accounts)) == "access-1"
+    assert stored_refresh_token(both) == "refresh-1"
+
+
+# --- the note of a refresh under way
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (400, b'{"error":"invalid_client"}', InvalidClient),
+        (400, b'{"error":"unsupported_grant_type"}', BadRequest),
+        (429, b"", Transient),
+    ],
+)
+def test_the_note_of_a_refresh_goes_when_spotify_says_that_nothing_was_rotated(
+    anna: TokenStore, accounts: Accounts, status: int, body: bytes, outcome: type[Exception]
+) -> None:
+    accounts.override = (status, body)
+    with pytest.raises(outcome):
+        anna.access_token("anna", app(accounts))
+    assert (listener(anna).status, listener(anna).status_reason) == ("connected", None)
+
+
+def test_the_note_stays_while_an_answer_is_lost_also_when_the_next_one_says_that_nothing_was_rotated(
+    anna: TokenStore, accounts: Accounts
+) -> None:
+    note = "a token refresh begun at 2026-11-21 14:00 UTC has not ended"
+    accounts.override = (502, b"<html>")
+    with pytest.raises(Transient):
+        anna.access_token("anna", app(accounts))
+    assert listener(anna).status_reason == note
+    accounts.override = (400, b'{"error":"invalid_client"}')
+    later = replace(anna, clock=FixedClock(LATER + timedelta(minutes=30)))
+    with pytest.raises(InvalidClient):
+        later.access_token("anna", app(accounts))
+    assert listener(anna).status_reason == note
 
 
 # --- processes
