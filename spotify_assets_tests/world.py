@@ -28,9 +28,7 @@ from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent
 from spotify_assets.spotify.oauth import SpotifyApp
-from spotify_assets.spotify.tokens import TokenStore
 from spotify_assets.storage.lake import open_lake
-from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse
 
 ZONE = "Europe/Berlin"
@@ -155,8 +153,8 @@ class World:
         consent = Consent.to_ask(SpotifyApp.from_settings(chosen), user_id, REDIRECT_URI)
         address = f"{consent.address}&_sim_user={simulated or user_id}"
         location = requests.get(address, allow_redirects=False, timeout=10).headers["Location"]
-        store = TokenStore(self.warehouse, TokenCipher.from_settings(chosen), clock_from(chosen))
-        consent.log_in(consent.code_in(urlsplit(location).query), store, ZONE)
+        spotify = SpotifyAccess.open(chosen, self.warehouse, clock_from(chosen))
+        consent.log_in(consent.code_in(urlsplit(location).query), spotify, ZONE)
 
     def browser(self, simulated: str = "alex", **query: str) -> str:
         """A program for BROWSER: it follows the address that it is given, as this listener of the simulator.

@@ -18,10 +18,9 @@ from spotify_assets.errors import UserError
 from spotify_assets.settings import Settings, is_loopback, settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent
 from spotify_assets.spotify.oauth import SpotifyApp
-from spotify_assets.spotify.tokens import TokenStore
-from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 
 LISTENER = "demo"
@@ -112,8 +111,8 @@ def _connect(chosen: Settings, warehouse: Warehouse) -> None:
     query = urlsplit(answer.headers.get("Location", "")).query
     if not consent.is_answer(query):
         raise UserError("The simulated Spotify did not send a code back; please report this with the command you ran.")
-    store = TokenStore(warehouse, TokenCipher.from_settings(chosen), clock_from(chosen))
-    consent.log_in(consent.code_in(query), store, "Europe/Berlin")
+    spotify = SpotifyAccess.open(chosen, warehouse, clock_from(chosen))
+    consent.log_in(consent.code_in(query), spotify, "Europe/Berlin")
 
 
 def _stored(warehouse: Warehouse) -> int:

@@ -14,14 +14,14 @@ from tzlocal import get_localzone_name
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
 from spotify_assets.settings import settings
+from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.callback import Callback
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent, checked_redirect_uri, pasted_code
 from spotify_assets.spotify.logins import checked_time_zone, checked_user_id
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.spotify.stored import login_ends
-from spotify_assets.spotify.tokens import Listener, TokenStore
-from spotify_assets.storage.secrets import TokenCipher
+from spotify_assets.spotify.tokens import Listener
 from spotify_assets.storage.warehouse import open_warehouse
 
 WAIT_SECONDS = 300.0
@@ -48,25 +48,26 @@ def login(
     chosen = settings()
     app = SpotifyApp.from_settings(chosen)
     uri = checked_redirect_uri(redirect_uri)
-    store = TokenStore(open_warehouse(chosen), TokenCipher.from_settings(chosen), clock_from(chosen))
-    known = {listener.user_id: listener for listener in store.listeners(app.api_url)}
+    spotify = SpotifyAccess.open(chosen, open_warehouse(chosen), clock_from(chosen))
+    known = {listener.user_id: listener for listener in spotify.tokens.listeners(app.api_url)}
     user_id = checked_user_id(user or _only_or_asked(list(known)))
     zone = _zone(known.get(user_id), time_zone)
     # Nothing but plain http can be listened to here.
     browser = None if no_browser or not uri.startswith("http:") else _browser()
     if browser:
-        consented_at = _in_browser(browser, app, store, user_id, zone, uri)
+        consented_at = _in_browser(browser, app, spotify, user_id, zone, uri)
     else:
-        consented_at = _by_paste(app, store, user_id, zone, uri)
-    listener = next(each for each in store.listeners(app.api_url) if each.user_id == user_id)
+        consented_at = _by_paste(app, spotify, user_id, zone, uri)
+    listener = next(each for each in spotify.tokens.listeners(app.api_url) if each.user_id == user_id)
     _tell(listener, consented_at, time_zone)
 
 
 def _in_browser(
-    browser: webbrowser.BaseBrowser, app: SpotifyApp, store: TokenStore, user_id: str, zone: str, uri: str
+    browser: webbrowser.BaseBrowser, app: SpotifyApp, spotify: SpotifyAccess, user_id: str, zone: str, uri: str
 ) -> datetime:
     with Callback(app, user_id, uri) as callback:
         consent = callback.consent
+        consent.check_for_blocks(spotify.governor)
         consent.check_with_spotify()
         typer.echo(f"Spotify opens in the browser, to connect {user_id}. If it doesn't, open this address:")
         typer.echo(f"  {consent.address}")
@@ -74,7 +75,7 @@ def _in_browser(
         Thread(target=browser.open, args=(consent.address,), daemon=True).start()
         arrival = callback.wait(WAIT_SECONDS)
         try:
-            consented_at = consent.log_in(consent.code_in(arrival.query), store, zone)
+            consented_at = consent.log_in(consent.code_in(arrival.query), spotify, zone)
         except UserError as refused:
             arrival.answer(400, "Not connected", str(refused))
             raise
@@ -85,14 +86,15 @@ def _in_browser(
     return consented_at
 
 
-def _by_paste(app: SpotifyApp, store: TokenStore, user_id: str, zone: str, uri: str) -> datetime:
+def _by_paste(app: SpotifyApp, spotify: SpotifyAccess, user_id: str, zone: str, uri: str) -> datetime:
     consent = Consent.to_ask(app, user_id, uri)
+    consent.check_for_blocks(spotify.governor)
     consent.check_with_spotify()
     typer.echo(f"Open this address in any browser, on any machine, to connect {user_id}:")
     typer.echo(f"  {consent.address}")
     typer.echo(f"When you have agreed, the browser goes to an address that begins with {uri}?")
     typer.echo("It may show an error there; that is fine. Copy the whole address and paste it here:")
-    return consent.log_in(pasted_code(consent, typer.echo, sys.stdin.readline), store, zone)
+    return consent.log_in(pasted_code(consent, typer.echo, sys.stdin.readline), spotify, zone)
 
 
 def _browser() -> webbrowser.BaseBrowser | None:

@@ -12,8 +12,10 @@ from secrets import token_urlsafe
 from urllib.parse import parse_qs, urlsplit
 
 from spotify_assets.settings import is_loopback
+from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.client import SpotifyClient
 from spotify_assets.spotify.exchange import NoAnswer, NoAuth, exchange
+from spotify_assets.spotify.governor import Governor
 from spotify_assets.spotify.models import Profile, TokenAnswer
 from spotify_assets.spotify.oauth import SCOPES, SpotifyApp, new_verifier
 from spotify_assets.spotify.outcomes import (
@@ -25,7 +27,6 @@ from spotify_assets.spotify.outcomes import (
     ScopeMissing,
     Transient,
 )
-from spotify_assets.spotify.tokens import TokenStore
 from spotify_assets.spotify.verdicts import quoted
 
 DASHBOARD = "https://developer.spotify.com/dashboard"
@@ -112,18 +113,18 @@ class Consent:
     def _again(self) -> str:
         return f"run `spotify-assets login {self.user_id}` again"
 
-    def log_in(self, code: str, store: TokenStore, time_zone: str) -> datetime:
+    def log_in(self, code: str, spotify: SpotifyAccess, time_zone: str) -> datetime:
         """Exchanges the code, asks who it is, and stores the login; returns the time of the consent, in UTC.
 
         `time_zone` counts for a new listener only. Raises `LoginRefused` and the types in `outcomes.py`, each with what
         to do; then nothing is stored.
         """
-        consented_at = store.clock.now()
+        consented_at = spotify.clock.now()
         answer = self._exchange(code)
         if answer.scope is not None and not set(SCOPES) <= set(answer.scope.split()):
             raise ScopeMissing("GET /me/player/recently-played", self.user_id)
-        profile = self._profile(answer, store)
-        store.save_login(self.user_id, answer, consented_at, profile, time_zone, self.app.api_url)
+        profile = self._profile(answer, spotify)
+        spotify.tokens.save_login(self.user_id, answer, consented_at, profile, time_zone, self.app.api_url)
         return consented_at
 
     def _exchange(self, code: str) -> TokenAnswer:
@@ -144,13 +145,14 @@ class Consent:
             problem = self._later(bad_moment)
         raise LoginRefused(problem)
 
-    def _profile(self, answer: TokenAnswer, store: TokenStore) -> Profile:
+    def _profile(self, answer: TokenAnswer, spotify: SpotifyAccess) -> Profile:
         token = answer.access_token.get_secret_value()
         client = SpotifyClient(
             self.app.session,
             self.app.api_url,
             lambda _: token,
-            store.clock,
+            spotify.clock,
+            gate=spotify.governor.gate("connection", self.user_id),
             user_id=self.user_id,
             limits=self.app.limits,
         )
@@ -162,13 +164,22 @@ class Consent:
                 f"it under User Management at {DASHBOARD}, then {self._again}."
             )
         except Blocked as blocked:
-            problem = (
-                f"Spotify answers this app nothing until {blocked.until:%Y-%m-%d %H:%M} UTC, so nothing is stored for "
-                f"{self.user_id}: {self._again} then."
-            )
+            problem = self._blocked(blocked.until)
         except Transient as bad_moment:
             problem = self._later(bad_moment)
         raise LoginRefused(problem)
+
+    def check_for_blocks(self, governor: Governor) -> None:
+        """Raises `LoginRefused` while the app may ask Spotify nothing: then a consent would be in vain."""
+        block = governor.standing().block
+        if block:
+            raise LoginRefused(self._blocked(block.until))
+
+    def _blocked(self, until: datetime) -> str:
+        return (
+            f"Spotify can't be asked for the account before {until:%Y-%m-%d %H:%M} UTC, so nothing is stored for "
+            f"{self.user_id}: {self._again} then; `spotify-assets doctor` says why."
+        )
 
     def _later(self, bad_moment: Transient) -> str:
         return (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,14 @@ from pydantic import SecretStr
 
 from spotify_assets.clock import SimulatorClock
 from spotify_assets.errors import UserError
+from spotify_assets.settings import Settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.faults import Fault
 from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent, checked_redirect_uri, pasted_code
 from spotify_assets.spotify.oauth import SpotifyApp
-from spotify_assets.spotify.outcomes import LoginRefused
+from spotify_assets.spotify.outcomes import LoginRefused, QuotaExceeded
 from spotify_assets.spotify.tokens import TokenStore
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.spotify.test_tokens import store
@@ -51,9 +53,13 @@ def sent_back(consent: Consent, **query: str) -> str:
     return requests.get(consent.address, params=query, allow_redirects=False, timeout=10).headers["Location"]
 
 
+def access(logins: TokenStore, spotify: SimulatorServer) -> SpotifyAccess:
+    return SpotifyAccess(Settings(spotify_api_url=spotify.api_url), logins, SimulatorClock(spotify.clock_url))
+
+
 def logged_in(consent: Consent, logins: TokenStore, spotify: SimulatorServer, **query: str) -> datetime:
     code = consent.code_in(sent_back(consent, **query).partition("?")[2])
-    return consent.log_in(code, replace(logins, clock=SimulatorClock(spotify.clock_url)), "Europe/Berlin")
+    return consent.log_in(code, access(logins, spotify), "Europe/Berlin")
 
 
 def refused(consent: Consent, logins: TokenStore, spotify: SimulatorServer, **query: str) -> str:
@@ -173,7 +179,7 @@ def test_a_missing_permission_is_said(start: Start, logins: TokenStore) -> None:
     changed = consent.address.replace("user-read-recently-played", "user-top-read")
     location = requests.get(changed, allow_redirects=False, timeout=10).headers["Location"]
     with pytest.raises(UserError, match=r"does not include the permission .* accept every permission"):
-        consent.log_in(consent.code_in(location.partition("?")[2]), logins, "UTC")
+        consent.log_in(consent.code_in(location.partition("?")[2]), access(logins, spotify), "UTC")
     assert logins.listeners(spotify.api_url) == []
 
 
@@ -184,14 +190,15 @@ def test_an_answer_that_names_no_scope_has_the_one_that_was_asked_for(start: Sta
     answer = consent.app.exchange_code(code, REDIRECT_URI)
     body = {"access_token": answer.access_token.get_secret_value(), "refresh_token": "r"}
     spotify.world.faults.add(Fault(path="/api/token", status=200, body=body))
-    consent.log_in("another", logins, "UTC")
+    consent.log_in("another", access(logins, spotify), "UTC")
     assert [alex.user_id for alex in logins.connected(spotify.api_url)] == ["alex"]
 
 
 def test_a_code_that_is_used_up_asks_for_another_try(start: Start, logins: TokenStore) -> None:
-    consent = asked(start())
+    spotify = start()
+    consent = asked(spotify)
     with pytest.raises(LoginRefused, match=r"did not take its own code for alex \(Invalid authorization code\)"):
-        consent.log_in("used-up", logins, "UTC")
+        consent.log_in("used-up", access(logins, spotify), "UTC")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +206,11 @@ def test_a_code_that_is_used_up_asks_for_another_try(start: Start, logins: Token
     [
         ("/api/token", {"status": 503}, r"POST /api/token \(HTTP 503\), so nothing is stored for alex: run"),
         ("/api/token", {"status": 429, "headers": {"Retry-After": "9"}}, "in some minutes"),
-        ("/v1/me", {"status": 429, "headers": {"Retry-After": "7200"}}, r"nothing until 2026-03-02 08:00 UTC.* then"),
+        (
+            "/v1/me",
+            {"status": 429, "headers": {"Retry-After": "7200"}},
+            r"before 2026-03-02 08:00 UTC.* then; `spotify-assets doctor`",
+        ),
     ],
 )
 def test_a_bad_moment_stores_nothing_and_says_when_to_come_back(
@@ -210,6 +221,21 @@ def test_a_bad_moment_stores_nothing_and_says_when_to_come_back(
     with pytest.raises(LoginRefused, match=says):
         logged_in(asked(spotify), logins, spotify)
     assert logins.listeners(spotify.api_url) == []
+
+
+def test_while_the_app_may_ask_nothing_nobody_is_sent_to_spotify(start: Start, logins: TokenStore) -> None:
+    spotify = start()
+    governor = access(logins, spotify).governor
+    asked(spotify).check_for_blocks(governor)
+    governor.told_to_wait(QuotaExceeded(START + timedelta(hours=14)))
+    with pytest.raises(LoginRefused, match="before 2026-03-02 20:00 UTC, so nothing is stored for alex"):
+        asked(spotify).check_for_blocks(governor)
+
+
+def test_a_login_counts_towards_the_budget(start: Start, logins: TokenStore) -> None:
+    spotify = start()
+    logged_in(asked(spotify), logins, spotify)
+    assert access(logins, spotify).governor.standing().by_purpose == {"connection": 1}
 
 
 def test_another_account_under_a_known_name_is_refused_and_the_known_one_keeps_its_login(
