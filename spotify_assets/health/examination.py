@@ -65,7 +65,11 @@ class _Opening:
 
     def look(self) -> Finding:
         self.spotify = Spotify.open(self.settings)
-        return Finding(LOGINS, "green", "their key is there")
+        old = self.spotify.access.tokens.under_old_key(self.settings.spotify_api_url)
+        if old:
+            says = f"still under an older key: {', '.join(old)}"
+            return Finding(LOGINS, "yellow", says, "keep the older keys until each has been refreshed once")
+        return Finding(LOGINS, "green", "all are under the first key")
 
 
 def _spotify_probes(settings: Settings, spotify: Spotify | None, missing: str) -> list[Probe]:

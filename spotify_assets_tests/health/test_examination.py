@@ -145,6 +145,19 @@ def test_without_the_keys_nobody_is_looked_at(new_world: Worlds) -> None:
     assert "TOKEN_ENCRYPTION_KEY has to be set" in found["stored logins"].says
 
 
+def test_a_login_under_an_older_key_is_named_until_its_next_refresh(new_world: Worlds) -> None:
+    world = new_world()
+    keys = f"{Fernet.generate_key().decode()},{world.environment['TOKEN_ENCRYPTION_KEY']}"
+
+    found = look(world, TOKEN_ENCRYPTION_KEY=keys)
+    assert not_green(found) == {"stored logins": "yellow"}
+    assert found["stored logins"].says == "still under an older key: alex"
+
+    world.at(NOW + timedelta(hours=2))
+    look(world, TOKEN_ENCRYPTION_KEY=keys)
+    assert not_green(look(world, TOKEN_ENCRYPTION_KEY=keys)) == {}
+
+
 # Spotify's app and its budget.
 
 
