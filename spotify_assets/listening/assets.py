@@ -21,6 +21,9 @@ from spotify_assets.storage.warehouse import Warehouse
 REPLAY_TAG = "spotify_assets/replay"
 ASKED_ON_TAG = "spotify_assets/asked_on"
 
+NAMED = 3
+"""How many failures a tick's summary spells out; the check and the table of listeners name all."""
+
 COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("user_id", "text", "The listener's local name"),
@@ -129,6 +132,9 @@ def _said(tick: Tick, standing: Standing) -> str:
     said = []
     if tick.polled:
         said.append(f"{len(tick.polled) - len(tick.failures)} of {len(tick.polled)} listeners answered.")
+        said += [f"{polled.user_id}: {polled.failure}" for polled in tick.failures[:NAMED]]
+        if len(tick.failures) > NAMED:
+            said.append(f"{len(tick.failures) - NAMED} more are named in the check {POLLED.name}.")
     if tick.waiting:
         waiting = "1 listener waits" if len(tick.waiting) == 1 else f"{len(tick.waiting)} listeners wait"
         said.append(f"{waiting} for a later tick, so that the budget of {standing.budget} requests lasts the day.")
