@@ -424,7 +424,7 @@ def test_an_access_token_that_is_refused_again_fails_that_listener_without_marki
 
     seen = tick(world)
 
-    assert (seen.said, seen.new) == ("1 of 2 listeners answered.", 1)
+    assert (seen.summary, seen.new) == ("1 of 2 listeners answered.", 1)
     assert calls(world, "alex") == [(POLLS, 401), (TOKENS, 200), (POLLS, 401)]
     assert "spotify-assets login alex" in seen.warnings["every_listener_polled"]
     assert status_of(world, "alex") == "connected"
@@ -442,7 +442,7 @@ def test_a_dead_login_is_named_until_it_is_renewed_and_never_tried_again(
 
     first = tick(world)
 
-    assert (first.said, first.new) == ("1 of 2 listeners answered.", 1)
+    assert (first.summary, first.new) == ("1 of 2 listeners answered.", 1)
     assert "spotify-assets login alex" in first.warnings["every_listener_polled"]
     assert calls(world, "alex")[-1] == (TOKENS, 400)
     assert status_of(world, "alex") == "needs_login"
@@ -452,7 +452,7 @@ def test_a_dead_login_is_named_until_it_is_renewed_and_never_tried_again(
     calls(world)
     second = tick(world)
 
-    assert second.said == "1 of 2 listeners answered."
+    assert second.summary == "1 of 2 listeners answered."
     assert "spotify-assets login alex" in second.warnings["every_listener_polled"]
     assert "bo" not in second.warnings["every_listener_polled"]
     assert calls(world, "alex") == []
@@ -491,7 +491,7 @@ def test_an_outage_of_the_token_endpoint_marks_nobody(
 
     seen = tick(world)
 
-    assert (seen.said, seen.new) == ("1 of 4 listeners answered.", 1)
+    assert (seen.summary, seen.new) == ("1 of 4 listeners answered.", 1)
     assert all(f"{name}: " in seen.warnings["every_listener_polled"] for name in ("alex", "bo", "chris"))
     assert world.rows("select distinct status from ops.listeners") == [("connected",)]
     no_faults(world)
@@ -591,7 +591,7 @@ def test_each_refusal_has_its_own_sentence_with_the_remedy(
 
     seen = tick(world)
 
-    assert (seen.said, seen.new) == ("1 of 6 listeners answered.", 1)
+    assert (seen.summary, seen.new) == ("1 of 6 listeners answered.", 1)
     assert calls(world, "alex") == [(POLLS, 403)], "asking again changes nothing"
     told = seen.checks["every_listener_polled"].metadata
     sentences = {listener: str(told[listener].value) for listener in refusals}
@@ -648,7 +648,7 @@ def test_troubles_that_stay_fail_each_listener_alone_after_four_tries(
 
     seen = tick(world)
 
-    assert (seen.said, seen.new) == ("1 of 6 listeners answered.", 1)
+    assert (seen.summary, seen.new) == ("1 of 6 listeners answered.", 1)
     for listener in TROUBLES:
         assert f"listener {listener} " in seen.warnings["every_listener_polled"]
     assert len(calls(world, "alex")) == 4

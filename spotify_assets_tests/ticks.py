@@ -50,6 +50,11 @@ class Seen:
     checks: dict[str, dg.AssetCheckEvaluation] = field(repr=False)
 
     @property
+    def summary(self) -> str:
+        """The first sentence of what was said; the others name who failed, and why."""
+        return self.said.split(". ")[0].rstrip(".") + "."
+
+    @property
     def warnings(self) -> dict[str, str]:
         """The descriptions of the checks that did not pass, by name."""
         return {name: str(check.description) for name, check in self.checks.items() if not check.passed}
