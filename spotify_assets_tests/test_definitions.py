@@ -23,12 +23,12 @@ ASSETS = """
 listening/raw_plays <-
 staging/stg_albums <- raw_plays
 staging/stg_artists <- raw_plays
-staging/stg_listeners <- raw_plays
+staging/stg_listener_time_zones <- raw_plays
 staging/stg_plays <- raw_plays
 staging/stg_track_artists <- raw_plays
 staging/stg_tracks <- raw_plays
 intermediate/int_artist_periods <- int_track_facts int_track_periods
-intermediate/int_plays <- stg_listeners stg_plays
+intermediate/int_plays <- stg_listener_time_zones stg_plays
 intermediate/int_track_days <- int_plays
 intermediate/int_track_facts <- stg_artists stg_track_artists stg_tracks
 intermediate/int_track_months <- int_track_days
@@ -48,7 +48,7 @@ CHECKS = {
     ),
     "stg_albums": "no_nulls",
     "stg_artists": "no_nulls",
-    "stg_listeners": "no_nulls",
+    "stg_listener_time_zones": "no_nulls unique_key",
     "stg_plays": "end_in_the_time_of_spotify no_nulls track_key_is_not_empty unique_key",
     "stg_track_artists": "no_nulls relationships_artist_id",
     "stg_tracks": "length_and_popularity_are_possible no_nulls",

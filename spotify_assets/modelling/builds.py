@@ -5,7 +5,6 @@ in `ops.changed_days` and `ops.changed_ids`. A build that never finished (a fail
 superseded by the next one, which starts again from the last *finished* one: nothing has to be cleaned up.
 """
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -53,7 +52,7 @@ def plan(
         return Plan("full", "Nothing has been built yet.", 0, current_version, code_hash)
     since = last_finished.to_version
     if last_finished.code_hash != code_hash:
-        reason = "The models' code or a listener's time zone changed since the last finished build."
+        reason = "The models' code changed since the last finished build."
         return Plan("full", reason, since, current_version, code_hash)
     if any(other != code_hash for other in unfinished_since):
         reason = "A build with other code was begun since the last finished one and never finished."
@@ -67,7 +66,7 @@ def plan(
     return Plan("incremental", reason, since, current_version, code_hash)
 
 
-def read_plan(connection: psycopg.Connection, models_hash: str, relations: Sequence[tuple[str, str]]) -> Plan:
+def read_plan(connection: psycopg.Connection, code_hash: str, relations: Sequence[tuple[str, str]]) -> Plan:
     """Looks at the warehouse and decides. `relations` are the (schema, name) pairs that the models make."""
     with connection.transaction():
         version = _one(connection, "select version from ops.raw_version")
@@ -79,7 +78,6 @@ def read_plan(connection: psycopg.Connection, models_hash: str, relations: Seque
             "select distinct code_hash from ops.builds where finished_at is null and build_id > %s",
             (finished[0] if finished else 0,),
         ).fetchall()
-        zones = connection.execute("select user_id, time_zone from ops.listeners order by user_id").fetchall()
         present = _one(
             connection,
             "select count(*) from unnest(%s::text[], %s::text[]) as wanted (schema_name, relation_name) "
@@ -89,15 +87,10 @@ def read_plan(connection: psycopg.Connection, models_hash: str, relations: Seque
     return plan(
         FinishedBuild(finished[1], finished[2]) if finished else None,
         version,
-        combined_hash(models_hash, zones),
+        code_hash,
         present == len(relations),
-        [code_hash for (code_hash,) in unfinished],
+        [begun_with for (begun_with,) in unfinished],
     )
-
-
-def combined_hash(models_hash: str, zones: Sequence[tuple[str, str]]) -> str:
-    """The hash of all that a model's rows depend on besides `raw`: its code and the listeners' time zones."""
-    return hashlib.sha256(repr((models_hash, zones)).encode()).hexdigest()
 
 
 def start(connection: psycopg.Connection, todo: Plan, clock: Clock, run_id: str | None) -> int:

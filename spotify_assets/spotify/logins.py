@@ -12,6 +12,7 @@ from spotify_assets.settings import is_loopback
 from spotify_assets.spotify.models import Profile
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.spotify.stored import lock_login
+from spotify_assets.storage.time_zones import mark_plays
 
 SEEDED_USER = "me"
 _USER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -92,8 +93,18 @@ def save_login(connection: psycopg.Connection, login: NewLogin) -> None:
     time_zone = checked_time_zone(login.time_zone)
     lock_login(connection, user_id, until="commit")
     rows = connection.execute(
-        "select user_id, account_id, api_url from ops.listeners where user_id = %s or account_id in (%s, %s)",
-        (user_id, login.profile.account, login.profile.id),
+        """
+        select user_id, account_id, api_url
+        from (
+            select user_id, account_id, api_url
+            from ops.listeners
+            union all
+            select user_id, account_id, %(api)s
+            from ops.former_listeners
+        ) as known
+        where user_id = %(user)s or account_id in (%(account)s, %(id)s)
+        """,
+        {"api": login.api_url, "user": user_id, "account": login.profile.account, "id": login.profile.id},
     ).fetchall()
     problem = conflict(user_id, login.profile, login.api_url, [Known(*row) for row in rows])
     if problem:
@@ -110,6 +121,8 @@ def save_login(connection: psycopg.Connection, login: NewLogin) -> None:
 
 
 def _write(connection: psycopg.Connection, login: NewLogin, time_zone: str) -> None:
+    known = connection.execute("select 1 from ops.listeners where user_id = %s", (login.user_id,)).fetchone()
+    before = _take_back(connection, login.user_id)
     connection.execute(
         """
         insert into ops.listeners as known (user_id, account_id, display_name, time_zone, api_url, status, connected_at)
@@ -124,12 +137,15 @@ def _write(connection: psycopg.Connection, login: NewLogin, time_zone: str) -> N
         (
             login.user_id,
             login.profile.account,
-            login.profile.display_name,
-            time_zone,
+            before.display_name or login.profile.display_name,
+            before.time_zone or time_zone,
             login.api_url,
             login.consented_at,
         ),
     )
+    if not known and before.time_zone is None:
+        # Plays that were replayed before the first login lie on the dates of UTC so far.
+        mark_plays(connection, login.user_id)
     connection.execute(
         """
         insert into ops.tokens (user_id, refresh_token, access_token, access_expires_at, scope, consented_at)
@@ -154,6 +170,22 @@ def _write(connection: psycopg.Connection, login: NewLogin, time_zone: str) -> N
     )
 
 
+@dataclass(frozen=True)
+class _Former:
+    """What is kept of a listener who was removed."""
+
+    display_name: str | None = None
+    time_zone: str | None = None
+
+
+def _take_back(connection: psycopg.Connection, user_id: str) -> _Former:
+    """What was kept of a listener who was removed and now logs in again; it is kept no longer."""
+    row = connection.execute(
+        "delete from ops.former_listeners where user_id = %s returning display_name, time_zone", (user_id,)
+    ).fetchone()
+    return _Former(*row) if row else _Former()
+
+
 def has_listeners(connection: psycopg.Connection, api_url: str) -> bool:
     """Whether anybody ever logged in at this API."""
     return bool(connection.execute("select 1 from ops.listeners where api_url = %s limit 1", (api_url,)).fetchone())
@@ -168,13 +200,14 @@ def seed(connection: psycopg.Connection, refresh_token: bytes, api_url: str, now
     lock_login(connection, SEEDED_USER, until="commit")
     if has_listeners(connection, api_url):
         return False
+    before = _take_back(connection, SEEDED_USER)
     added = connection.execute(
         """
-        insert into ops.listeners (user_id, api_url, status, connected_at)
-        values (%s, %s, 'connected', %s)
+        insert into ops.listeners (user_id, display_name, time_zone, api_url, status, connected_at)
+        values (%s, %s, %s, %s, 'connected', %s)
         on conflict do nothing
         """,
-        (SEEDED_USER, api_url, now),
+        (SEEDED_USER, before.display_name, before.time_zone or "UTC", api_url, now),
     )
     if added.rowcount == 0:
         raise LoginRefused(

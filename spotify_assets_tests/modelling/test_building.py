@@ -5,11 +5,16 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
+from spotify_assets.spotify.logins import NewLogin, save_login
+from spotify_assets.spotify.models import Profile
+from spotify_assets.storage.time_zones import set_for_all_time, set_from
 from spotify_assets_tests.modelling.conftest import Builder, Play, Raw
 
 
@@ -83,10 +88,59 @@ def test_a_time_zone_moves_plays_to_another_local_date_and_changing_it_rebuilds(
     builder.build()
     local = "select local_date::text, local_hour from marts.fct_plays order by played_at"
     assert builder.rows(local) == [("2026-03-29", 0), ("2026-10-25", 2)]
-    raw.listener("ada", "America/Los_Angeles")
-    outcome = builder.build()
-    assert "time zone" in outcome.reason
+    with raw.warehouse.connect() as connection:
+        set_for_all_time(connection, "ada", "America/Los_Angeles")
+    assert builder.build().kind == "built"
     assert builder.rows(local) == [("2026-03-28", 16), ("2026-10-24", 17)]
+
+
+def test_builds_after_changes_of_zones_equal_a_full_rebuild_and_touch_nobody_else(builder: Builder, raw: Raw) -> None:
+    """Whole, dated, dated again, replaced; a login that comes after the plays; a listener without plays."""
+    chance = random.Random(20260502)  # noqa: S311
+    start = datetime(2026, 4, 20, tzinfo=UTC)
+    raw.listener("ada", "Europe/Berlin")
+    raw.listener("bob", "Asia/Tokyo")
+    raw.load(
+        sorted(
+            {
+                (user, (start + timedelta(minutes=chance.randrange(60 * 24 * 40))).isoformat(" "), f"track{n % 5}")
+                for user in ("ada", "bob", "eve")
+                for n in range(60)
+            }
+        ),
+        tracks={f"track{n}": (f"name {n}", 180_000, None, ["artist"]) for n in range(5)},
+        artists={"artist": "The Artist"},
+    )
+    builder.build()
+    changes: list[tuple[str, Callable[[psycopg.Connection], object]]] = [
+        ("ada", lambda connection: set_for_all_time(connection, "ada", "America/New_York")),
+        ("ada", lambda connection: set_from(connection, "ada", "Asia/Tokyo", date(2026, 5, 2))),
+        ("ada", lambda connection: set_for_all_time(connection, "ada", "America/New_York")),
+        ("eve", lambda connection: save_login(connection, _login("eve", "Australia/Sydney"))),
+    ]
+    dates = "select play_id, local_date::text, local_hour from marts.fct_plays order by 1"
+    for whose, change in changes:
+        before = builder.rows(dates)
+        with raw.warehouse.connect() as connection:
+            change(connection)
+        assert builder.rows("select distinct user_id from ops.changed_days") == [(whose,)]
+        assert builder.build().kind == "built"
+        assert builder.rows("select is_full from ops.builds order by build_id desc limit 1") == [(False,)]
+        assert builder.rows(dates) != before
+        incremental = builder.everything()
+        builder.rebuild()
+        assert builder.everything() == incremental
+    with raw.warehouse.connect() as connection:
+        save_login(connection, _login("new", "Asia/Kolkata"))
+        set_from(connection, "new", "Asia/Tokyo", date(2026, 5, 2))
+        save_login(connection, _login("eve", "Asia/Kolkata"))
+    assert builder.build().kind == "skipped", "nobody's plays moved"
+
+
+def _login(user_id: str, time_zone: str) -> NewLogin:
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    profile = Profile(id=f"account of {user_id}")
+    return NewLogin(user_id, "http://127.0.0.1", profile, time_zone, now, b"refresh", b"access", now, None)
 
 
 def test_a_broken_row_stops_the_audit_and_the_marts_stay_as_they_were(builder: Builder, raw: Raw) -> None:

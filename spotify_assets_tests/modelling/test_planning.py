@@ -2,7 +2,7 @@
 
 import pytest
 
-from spotify_assets.modelling.builds import FinishedBuild, combined_hash, plan
+from spotify_assets.modelling.builds import FinishedBuild, plan
 
 _LAST = FinishedBuild(to_version=7, code_hash="code")
 
@@ -29,9 +29,3 @@ def test_the_plan_follows_from_what_is_finished_and_what_is_there(
     assert made.kind == kind
     assert made.reason.endswith(".")
     assert (made.from_version, made.to_version, made.code_hash) == (last.to_version if last else 0, version, code)
-
-
-def test_another_time_zone_counts_as_other_code() -> None:
-    berlin = combined_hash("code", [("ada", "Europe/Berlin")])
-    assert berlin != combined_hash("code", [("ada", "Asia/Tokyo")])
-    assert berlin == combined_hash("code", [("ada", "Europe/Berlin")])

@@ -33,10 +33,13 @@ localized as (
         plays.context_type,
         plays.context_uri,
         plays.api_lake_key,
-        plays.played_at at time zone coalesce(listeners.time_zone, 'UTC') as played_at_local
+        plays.played_at at time zone coalesce(zones.time_zone, 'UTC') as played_at_local
     from plays
-    left join {{ ref('stg_listeners') }} as listeners
-        on plays.user_id = listeners.user_id
+    left join {{ ref('stg_listener_time_zones') }} as zones
+        on
+            plays.user_id = zones.user_id
+            and plays.played_at >= zones.starts_at
+            and plays.played_at < zones.ends_at
 )
 
 select

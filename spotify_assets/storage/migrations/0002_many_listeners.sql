@@ -12,12 +12,21 @@ from ops.listeners
 where listeners.user_id = tokens.user_id and listeners.account_id is null;
 
 create table ops.listener_time_zones (
-    user_id text not null references ops.listeners on delete cascade,
+    user_id text not null,
     valid_from date not null,
     time_zone text not null,
     primary key (user_id, valid_from)
 );
 comment on table ops.listener_time_zones is 'Dated changes: from local midnight of valid_from on this zone counts, before the first of them ops.listeners.time_zone.';
+
+create table ops.former_listeners (
+    user_id text primary key,
+    account_id text unique,
+    display_name text,
+    time_zone text not null,
+    removed_at timestamptz not null
+);
+comment on table ops.former_listeners is 'Who was removed and whose history stays: whose it is, and where the days begin. The same account may log in again.';
 
 create table ops.requests (
     request_id bigint generated always as identity primary key,

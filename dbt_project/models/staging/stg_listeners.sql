@@ -1,4 +1,0 @@
-select
-    user_id,
-    time_zone
-from {{ source('ops', 'listeners') }}
