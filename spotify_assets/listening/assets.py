@@ -16,6 +16,8 @@ from spotify_assets.listening.tick import Tick, first_landing, in_order_of_fetch
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.governor import Standing
 from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.landing import while_nobody_is_erased
+from spotify_assets.storage.sharing import is_shared
 from spotify_assets.storage.warehouse import Warehouse
 
 REPLAY_TAG = "spotify_assets/replay"
@@ -81,12 +83,14 @@ def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
             if asks_spotify(days, today=today(clock), asked_on=_asked_on(context, clock), is_replay=is_replay):
                 tick = run_tick(warehouse, lake, clock, spotify)
                 return _result_of_tick(warehouse, days[-1], tick, spotify.governor.standing())
-            keys = in_order_of_fetching(landed_on(lake, days))
-            said = past(days, landed=keys, first_landing=first_landing(lake), is_replay=is_replay)
+            with while_nobody_is_erased(warehouse):
+                keys = in_order_of_fetching(landed_on(lake, days))
+                said = past(days, landed=keys, first_landing=first_landing(lake), is_replay=is_replay)
+                loaded = load_objects(warehouse, lake, keys)
             nobody = dg.AssetCheckResult(
                 check_name=POLLED.name, passed=True, description="Nobody was called: the lake was loaded again."
             )
-            return _result(warehouse, days[-1], load_objects(warehouse, lake, keys), said, nobody)
+            return _result(warehouse, days[-1], loaded, said, nobody)
 
     return raw_plays
 
@@ -160,7 +164,9 @@ def _result(
         "newest_plays": dg.MetadataValue.md(newest_plays(warehouse)),
         "plays_by_hour": dg.MetadataValue.md(hours_of(warehouse, day)),
     }
-    if loaded.first_played_at and loaded.last_played_at:
+    with warehouse.connect() as connection:
+        shared = is_shared(connection)
+    if loaded.first_played_at and loaded.last_played_at and not shared:
         metadata["first_play_on_pages"] = dg.MetadataValue.timestamp(loaded.first_played_at)
         metadata["last_play_on_pages"] = dg.MetadataValue.timestamp(loaded.last_played_at)
     metadata |= more or {}

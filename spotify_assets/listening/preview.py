@@ -10,6 +10,7 @@ import dagster as dg
 from spotify_assets.listening.tick import Tick
 from spotify_assets.markdown import markdown_table
 from spotify_assets.spotify.governor import Standing
+from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 from spotify_assets.storage.warehouse import Warehouse
 
 BARS = "·▁▂▃▄▅▆▇█"
@@ -26,9 +27,8 @@ def bar_chart(counts: Sequence[int]) -> str:
 def newest_plays(warehouse: Warehouse) -> str:
     """The newest ten plays as Markdown, or, where there are several listeners, why nobody's plays are shown."""
     with warehouse.connect() as connection:
-        only = connection.execute("select min(user_id) = max(user_id) from raw.plays").fetchone()
-        if only and only[0] is False:
-            return "Not shown, because several listeners share this warehouse."
+        if is_shared(connection):
+            return NOT_SHOWN
         rows = connection.execute(
             """
             select p.played_at, t.name, a.names
@@ -49,8 +49,13 @@ def newest_plays(warehouse: Warehouse) -> str:
 
 
 def hours_of(warehouse: Warehouse, day: date) -> str:
-    """How many plays ended in each UTC hour of the day, as a chart of 24 characters, and in all."""
+    """How many plays ended in each UTC hour of the day, as a chart of 24 characters, and in all.
+
+    Not where there are several listeners: only one of them may have played something.
+    """
     with warehouse.connect() as connection:
+        if is_shared(connection):
+            return NOT_SHOWN
         rows = connection.execute(
             """
             select extract(hour from played_at at time zone 'UTC')::int, count(*)

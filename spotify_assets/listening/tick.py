@@ -19,7 +19,7 @@ from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.blocks import Block, blocked_until
 from spotify_assets.spotify.verdicts import LONGEST_SLEEP
 from spotify_assets.storage.lake import Lake, is_key, parse_key
-from spotify_assets.storage.landing import Landing
+from spotify_assets.storage.landing import Landing, while_nobody_is_erased
 from spotify_assets.storage.warehouse import Warehouse
 
 
@@ -43,10 +43,16 @@ class Tick:
 
 
 def run_tick(warehouse: Warehouse, lake: Lake, clock: Clock, spotify: SpotifyAccess) -> Tick:
-    """Polls and loads for now. Raises `WarehouseUnavailable` when Postgres is lost: what landed loads at the next tick.
+    """Polls and loads for now, while nobody is erased.
 
+    Raises `WarehouseUnavailable` when Postgres is lost: what landed loads at the next tick.
     A lake that is down doesn't raise: answers wait in the spool, `lake_failure` says why, and nothing is loaded.
     """
+    with while_nobody_is_erased(warehouse):
+        return _tick(warehouse, lake, clock, spotify)
+
+
+def _tick(warehouse: Warehouse, lake: Lake, clock: Clock, spotify: SpotifyAccess) -> Tick:
     landing = Landing(lake, warehouse)
     now = clock.now()
     moved = landing.move_spool()

@@ -7,12 +7,12 @@ import psycopg
 from psycopg import sql
 
 from spotify_assets.markdown import markdown_table
+from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 
 _COUNTED_UP_TO = 200_000
-_SEVERAL = "Not shown, because several listeners share this warehouse."
 
-# Rows of a single listener; `%(user)s` is the only one.
-_OF_A_LISTENER = {
+# What is shown where there is a single listener, `%(user)s`. Tracks and artists too: they tell what was played.
+_PREVIEWS = {
     "fct_plays": """
         select played_at, track_name, main_artist_name, source
         from marts.fct_plays
@@ -32,8 +32,6 @@ _OF_A_LISTENER = {
         where user_id = %(user)s and period_kind = 'all_time'
         order by rank, last_played_at desc, artist_id
         limit 10""",
-}
-_OF_EVERYBODY = {
     "dim_tracks": """
         select track_id, track_name, main_artist_name, album_name, release_date, duration_ms
         from marts.dim_tracks
@@ -61,7 +59,7 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
     `relations` maps keys of the caller's choice to (schema, name); the glances come back under the same keys.
     The cost is bounded, whatever is stored.
     """
-    user = _only_listener(connection)
+    shared = is_shared(connection)
     seen = {}
     for key, (schema, name) in relations.items():
         found = connection.execute(
@@ -70,7 +68,7 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
         ).fetchone()
         if found is not None:
             count, is_estimate = _count(connection, schema, name, found[0])
-            seen[key] = Glance(count, is_estimate, _preview(connection, name, user) if schema == "marts" else None)
+            seen[key] = Glance(count, is_estimate, _preview(connection, name, shared) if schema == "marts" else None)
     return seen
 
 
@@ -85,24 +83,11 @@ def _count(connection: psycopg.Connection, schema: str, name: str, estimate: int
     return (estimate if estimate > 0 else None), True
 
 
-def _only_listener(connection: psycopg.Connection) -> str | None:
-    if (row := connection.execute("select to_regclass('marts.fct_plays')").fetchone()) is None or row[0] is None:
+def _preview(connection: psycopg.Connection, name: str, shared: bool) -> str | None:
+    if name not in _PREVIEWS:
         return None
-    row = connection.execute("select min(user_id), max(user_id) from marts.fct_plays").fetchone()
-    return row[0] if row and row[0] == row[1] else None
-
-
-def _preview(connection: psycopg.Connection, name: str, user: str | None) -> str | None:
-    if name in _OF_A_LISTENER:
-        if user is None:
-            return _SEVERAL if _any_play(connection) else None
-        cursor = connection.execute(_OF_A_LISTENER[name].encode(), {"user": user})
-    elif name in _OF_EVERYBODY:
-        cursor = connection.execute(_OF_EVERYBODY[name].encode())
-    else:
-        return None
+    if shared:
+        return NOT_SHOWN
+    user = connection.execute("select min(user_id) from raw.plays").fetchone()
+    cursor = connection.execute(_PREVIEWS[name].encode(), {"user": user[0] if user else None})
     return markdown_table([column.name for column in cursor.description or ()], cursor.fetchall())
-
-
-def _any_play(connection: psycopg.Connection) -> bool:
-    return connection.execute("select 1 from marts.fct_plays limit 1").fetchone() is not None

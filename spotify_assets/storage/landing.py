@@ -4,12 +4,45 @@ Nothing is loaded from the spool. It moves to the lake at the next tick, and a r
 given the same bytes back.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from spotify_assets.errors import LakeUnavailable
 from spotify_assets.storage.lake import Lake, LakeCorrupt, lake_key, parse_key
 from spotify_assets.storage.warehouse import Warehouse
+
+_LOCK = 2_891_650_173_984_402_117  # any number that no other program on the same database takes
+
+
+@contextmanager
+def while_nobody_is_erased(warehouse: Warehouse) -> Iterator[None]:
+    """What polls, lands or loads goes on in here, from looking who is connected to the last row.
+
+    Waits while a listener is being erased, so that nothing of that person comes back.
+    """
+    with _holding(warehouse, "pg_advisory_lock_shared"):
+        yield
+
+
+@contextmanager
+def while_nobody_lands(warehouse: Warehouse) -> Iterator[None]:
+    """A listener is erased in here: waits for polls and loads that are under way, and keeps others waiting."""
+    with _holding(warehouse, "pg_advisory_lock"):
+        yield
+
+
+@contextmanager
+def _holding(warehouse: Warehouse, function: LiteralString) -> Iterator[None]:
+    connection = warehouse.connect()
+    try:
+        connection.autocommit = True
+        connection.execute(f"select {function}(%s)", (_LOCK,))
+        yield
+    finally:
+        connection.close()
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """The models as Dagster assets, materialized in this process."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from spotify_assets.listening.preview import hours_of, newest_plays
 from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
 from spotify_assets.modelling.project import Project
+from spotify_assets.storage.sharing import NOT_SHOWN
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.modelling.conftest import CLOCK, Builder, Raw
 
@@ -100,8 +103,22 @@ def test_a_build_shows_rows_columns_and_previews_and_a_quiet_run_says_why_it_did
 def test_plays_of_several_listeners_are_not_shown_in_previews(warehouse: Warehouse, project: Project, raw: Raw) -> None:
     raw.load([("ada", "2026-03-01 10:00:00+00", "a"), ("bob", "2026-03-01 10:00:00+00", "b")])
     shown = _metadata(_run(warehouse, project))
-    for name in ("fct_plays", "top_tracks", "top_artists"):
+    for name in ("fct_plays", "top_tracks", "top_artists", "dim_tracks", "dim_artists"):
         assert "several listeners" in str(shown[name]["preview"].value)
+
+
+def test_nor_are_the_plays_of_the_only_one_of_several_who_played(
+    warehouse: Warehouse, project: Project, raw: Raw
+) -> None:
+    """Whoever reads the history of runs would know whose they are."""
+    raw.load([("ada", "2026-03-01 10:00:00+00", "secret")], tracks={"secret": ("Secret Song", 1, None, ["x"])})
+    raw.listener("ada", "UTC")
+    assert "Secret Song" in str(_metadata(_run(warehouse, project)))
+    assert "Secret Song" in newest_plays(warehouse)
+    assert "1 plays" in hours_of(warehouse, date(2026, 3, 1))
+    raw.listener("bob", "UTC")
+    assert "Secret Song" not in str(_metadata(_run(warehouse, project)))
+    assert newest_plays(warehouse) == hours_of(warehouse, date(2026, 3, 1)) == NOT_SHOWN
 
 
 def test_a_failed_audit_fails_its_op_and_the_marts_do_not_run(warehouse: Warehouse, project: Project, raw: Raw) -> None:
