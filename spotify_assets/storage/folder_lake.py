@@ -2,13 +2,14 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from spotify_assets.errors import LakeUnavailable
 from spotify_assets.storage import lake_memory
-from spotify_assets.storage.lake import LakeCorrupt, check_key, decode, encode, read_concurrently
+from spotify_assets.storage.lake import LakeCorrupt, check_folder, check_key, decode, encode, read_concurrently
 from spotify_assets.storage.private_files import ensure_private_folder, sync_folder
 
 _MARKER = ".spotify-assets-lake"
@@ -64,19 +65,13 @@ class FolderLake:
     def folders(self, prefix: str) -> Iterator[str]:
         with self._problems_as_sentences():
             self._check_it_is_there()
-            folder = self._path(prefix.rstrip("/"))
+            folder = self._path(prefix.rstrip("/")) if prefix else self._root
             if folder.is_dir():
                 yield from sorted(
                     f"{prefix}{entry.name}/"
                     for entry in os.scandir(folder)
                     if entry.is_dir() and not entry.name.startswith(".")
                 )
-
-    def exists(self, key: str) -> bool:
-        path = self._path(key)
-        with self._problems_as_sentences():
-            self._check_it_is_there()
-            return path.is_file()
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -85,6 +80,21 @@ class FolderLake:
             path.unlink(missing_ok=True)
             if path.parent.is_dir():
                 sync_folder(path.parent)
+
+    def delete_folder(self, prefix: str) -> int:
+        folder = self._root / check_folder(prefix)
+        with self._problems_as_sentences():
+            self._check_it_is_there()
+            # What a killed writer left has no name and may be anybody's.
+            left = list((self._root / _UNFINISHED).glob("*"))
+            for unfinished in left:
+                unfinished.unlink(missing_ok=True)
+            if not folder.is_dir():
+                return len(left)
+            count = sum(len(files) for _, _, files in os.walk(folder))
+            shutil.rmtree(folder)
+            sync_folder(folder.parent)
+            return len(left) + count
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)

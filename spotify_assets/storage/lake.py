@@ -58,12 +58,20 @@ class Lake(Protocol):
         """The keys that begin with `prefix`, sorted by code point."""
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """The folders right below `prefix`, sorted, without listing what is in them. All end with a slash."""
+        """The folders right below `prefix` (the lake itself if empty), sorted, without listing what is in them.
 
-    def exists(self, key: str) -> bool: ...
+        All end with a slash.
+        """
 
     def delete(self, key: str) -> None:
-        """Removes an object; a missing one is no error. Only for erasing a listener, and for what a probe wrote."""
+        """Removes an object; a missing one is no error. Only for what a probe wrote."""
+
+    def delete_folder(self, prefix: str) -> int:
+        """Removes everything below a folder (`prefix` ends with a slash), foreign files included; returns how many.
+
+        A missing folder is no error, and what was begun and not ended is ended by doing it again. Only erasing a
+        listener may call this.
+        """
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,13 @@ def check_key(key: str) -> str:
     if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
         raise ValueError(f"{key!r} can't be a key of the lake")
     return key
+
+
+def check_folder(prefix: str) -> str:
+    """Returns a folder that lies inside the lake, with its slash. Raises `ValueError` for any other."""
+    if not prefix.endswith("/"):
+        raise ValueError(f"{prefix!r} is no folder: it should end with a slash")
+    return check_key(prefix[:-1]) + "/"
 
 
 def read_concurrently(get: Callable[[str], bytes], keys: Sequence[str]) -> Iterator[tuple[str, bytes | LakeCorrupt]]:

@@ -12,12 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from spotify_assets.errors import LakeUnavailable
 from spotify_assets.storage import lake_memory
-from spotify_assets.storage.lake import LakeCorrupt, check_key, decode, encode, read_concurrently
+from spotify_assets.storage.lake import LakeCorrupt, check_folder, check_key, decode, encode, read_concurrently
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 _TRIES = 3
+_MOST_AT_ONCE = 1_000  # keys in one call to delete_objects
 
 
 def bounded_client() -> "S3Client":
@@ -101,17 +103,24 @@ class S3Lake:
                 for entry in page.get("CommonPrefixes", []):
                     yield entry["Prefix"].removeprefix(self._prefix)
 
-    def exists(self, key: str) -> bool:
-        name = self._prefix + check_key(key)
-        with self._problems_as_sentences():
-            # A HEAD has no body that would tell a missing object from a missing bucket; a listing has.
-            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=name, MaxKeys=1)
-            return any(entry["Key"] == name for entry in page.get("Contents", []))
-
     def delete(self, key: str) -> None:
         name = self._prefix + check_key(key)
         with self._problems_as_sentences():
             self._client.delete_object(Bucket=self._bucket, Key=name)
+
+    def delete_folder(self, prefix: str) -> int:
+        names: list[ObjectIdentifierTypeDef] = [{"Key": self._prefix + key} for key in self.list(check_folder(prefix))]
+        with self._problems_as_sentences():
+            for start in range(0, len(names), _MOST_AT_ONCE):
+                answer = self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": names[start : start + _MOST_AT_ONCE], "Quiet": True}
+                )
+                for refused in answer.get("Errors", []):
+                    raise LakeUnavailable(
+                        f"The lake's bucket {self._bucket} does not delete {refused.get('Key')} "
+                        f"({refused.get('Message') or refused.get('Code')}); allow it, and run again."
+                    )
+        return len(names)
 
     def _read(self, name: str) -> bytes:
         return self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read()

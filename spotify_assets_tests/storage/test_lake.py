@@ -60,7 +60,6 @@ def test_a_payload_comes_back_byte_for_byte(lake: Lake) -> None:
 
     assert lake.put(key_of(payload), payload) is True
     assert lake.get(key_of(payload)) == payload
-    assert lake.exists(key_of(payload))
 
 
 def test_nothing_is_ever_overwritten(lake: Lake) -> None:
@@ -81,8 +80,6 @@ def test_of_many_writers_of_one_key_exactly_one_wins(lake: Lake) -> None:
 def test_a_missing_key_is_a_key_error(lake: Lake) -> None:
     with pytest.raises(KeyError, match="recently_played/user=ada"):
         lake.get(key_of(PAYLOAD))
-    assert not lake.exists(key_of(PAYLOAD))
-    lake.delete(key_of(PAYLOAD))
 
 
 def test_listing_is_by_prefix_and_in_the_order_of_code_points(lake: Lake) -> None:
@@ -120,16 +117,30 @@ def test_one_missing_key_among_many_is_a_key_error_and_ends_the_reading(lake: La
 def test_a_deleted_object_is_gone(lake: Lake) -> None:
     lake.put(key_of(PAYLOAD), PAYLOAD)
     lake.delete(key_of(PAYLOAD))
+    lake.delete(key_of(PAYLOAD))
 
     assert list(lake.list("")) == []
     assert lake.put(key_of(PAYLOAD), PAYLOAD) is True
+
+
+def test_a_deleted_folder_is_gone_and_its_neighbours_stay(lake: Lake) -> None:
+    keys = [f"plays/user={user}/{day}/{n}.gz" for user in ("al", "al-ice") for day in ("a", "b") for n in range(3)]
+    for key in [*keys, "plays/user=al/a/left_by_a_person.txt"]:
+        lake.put(key, b"payload")
+
+    assert list(lake.folders("")) == ["plays/"]
+    assert lake.delete_folder("plays/user=al/") == 7
+    assert list(lake.list("")) == keys[6:]
+    assert list(lake.folders("plays/")) == ["plays/user=al-ice/"]
+    assert lake.delete_folder("plays/user=al/") == 0
+    assert lake.put(keys[0], b"payload") is True
 
 
 @pytest.mark.parametrize(
     "key", ["../out.gz", "a/../../out.gz", "/etc/passwd", "a//b.gz", "a/.hidden", "", "a/", "a\0b"]
 )
 def test_a_key_never_leads_out_of_the_lake(lake: Lake, key: str, tmp_path: Path) -> None:
-    for attempt in (lambda: lake.put(key, b"x"), lambda: lake.get(key), lambda: lake.delete(key)):
+    for attempt in (lambda: lake.put(key, b"x"), lambda: lake.get(key), lambda: lake.delete_folder(f"{key}/")):
         with pytest.raises(ValueError, match="key of the lake"):
             attempt()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
