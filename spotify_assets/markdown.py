@@ -26,6 +26,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> s
     return text
 
 
+def escape(text: str) -> str:
+    """The text as Markdown that shows it as it is."""
+    return _MARKUP.sub(r"\\\1", text)
+
+
 def _line(values: Sequence[object]) -> str:
     return "| " + " | ".join(map(_cell, values)) + " |"
 
@@ -34,5 +39,4 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     text = f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else re.sub(r"[ \t\r\n]+", " ", str(value))
-    text = text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
-    return _MARKUP.sub(r"\\\1", text)
+    return escape(text if len(text) <= WIDEST else text[: WIDEST - 1] + "…")

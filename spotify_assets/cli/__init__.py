@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from spotify_assets.cli import db, demo, doctor, login, poll, replay
+from spotify_assets.cli import db, demo, doctor, listeners, login, poll, replay
 from spotify_assets.errors import UserError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(db.app, name="db")
+app.add_typer(listeners.app, name="listeners")
 app.command("demo")(demo.demo)
 app.command("login")(login.login)
 app.command("poll")(poll.poll)

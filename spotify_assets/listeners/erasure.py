@@ -1,0 +1,141 @@
+"""Erasing a listener: everything of theirs goes, and what is left is counted.
+
+Killed anywhere and run again, it completes. The order makes that so: the login goes first, so that nobody polls; then
+what waits to be landed; then the lake, from which alone rows come back; then, in one transaction, the rows, the catalog
+and the finished builds, so that whoever comes next loads and builds anew what is left. The note of whose the history
+was goes last: by it a second try knows the account and the shown name.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from spotify_assets.clock import Clock
+from spotify_assets.errors import UserError
+from spotify_assets.listeners import files, rows
+from spotify_assets.listeners.history import History, Person
+from spotify_assets.listening.loading import DATASET, OBJECTS_A_TRANSACTION, load_objects
+from spotify_assets.listening.tick import in_order_of_fetching, not_loaded
+from spotify_assets.modelling.builds import BuildLock
+from spotify_assets.modelling.project import Project
+from spotify_assets.modelling.session import BuildSession
+from spotify_assets.storage.lake import Lake, is_key
+from spotify_assets.storage.landing import while_nobody_lands
+from spotify_assets.storage.warehouse import Warehouse
+
+_NOTE = "ops.former_listeners"
+Progress = Callable[[list[list[str]]], Iterable[list[str]]]
+"""Given batches of keys, gives them back one by one and shows how far it is."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Somewhere that may hold something of a listener: how much was there, and how much is left."""
+
+    name: str
+    found: int
+    left: int
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What erasing one listener takes. `progress` shows the loading of what is left in the lake."""
+
+    user_id: str
+    warehouse: Warehouse
+    lake: Lake
+    home: Path
+    clock: Clock
+    project: Project
+    history: History
+    progress: Progress
+
+    def run(self) -> list[Place]:
+        """Erases, and counts what was there and what is left. Run again after a kill, it completes.
+
+        Waits for polls, loads and builds that are under way. Raises `UserError` where a part is out of reach.
+        """
+        started = datetime.now(UTC)
+        before = self._count_data()
+        self._remove()
+        self._build()
+        files.delete_inbox(self.home, self.user_id)
+        note = self._note()
+        person = Person(self.user_id, *note) if note else Person(self.user_id)
+        shown_before = started if note or any(before.values()) else None
+        self.history.wait_for_runs()
+        traces = self.history.find(person, shown_before)
+        self.history.delete(traces)
+        left = self.history.find(person, shown_before).counts()
+        if not any(left.values()) and not any((self._count_data() | {_NOTE: 0}).values()):
+            with self.warehouse.connect() as connection:
+                rows.forget_name(connection, self.user_id)
+        with self.warehouse.connect() as connection:
+            connection.autocommit = True
+            rows.vacuum(connection)
+        before |= traces.counts()
+        left |= self._count_data()
+        return [Place(name, before.get(name, 0), left.get(name, 0)) for name in sorted({*before, *left})]
+
+    def _remove(self) -> None:
+        """Takes the listener out of the warehouse and the lake, and loads what is left again."""
+        with while_nobody_lands(self.warehouse):
+            with self.warehouse.connect() as connection:
+                rows.forget_login(connection, self.user_id, self.clock.now())
+                rows.forget_waiting(connection, self.user_id)
+            files.delete_from_lake(self.lake, self.user_id)
+            building = BuildLock(self.warehouse)
+            building.take(wait=True)
+            try:
+                with self.warehouse.connect() as connection:
+                    rows.forget_rows(connection, self.user_id)
+            finally:
+                building.release()
+            self._load()
+
+    def _load(self) -> None:
+        """Loads what is left in the lake and counts as not loaded."""
+        keys = not_loaded(self.warehouse, {key for key in self.lake.list(f"{DATASET}/") if is_key(key)})
+        ordered = in_order_of_fetching(keys)
+        batches = [
+            ordered[start : start + OBJECTS_A_TRANSACTION] for start in range(0, len(ordered), OBJECTS_A_TRANSACTION)
+        ]
+        for batch in self.progress(batches):
+            load_objects(self.warehouse, self.lake, batch)
+
+    def _build(self) -> None:
+        """Builds until nothing is left to build, by whomever."""
+        while True:
+            session = BuildSession(self.warehouse, self.clock, self.project)
+            try:
+                outcome = session.audit()
+                if outcome.kind == "built" and not outcome.broken:
+                    outcome = session.marts()
+            finally:
+                session.close()
+            if outcome.broken:
+                raise UserError(
+                    f"What is left can't be built without {self.user_id}, at {outcome.broken[0].sentence}; "
+                    "mend it, and run the same command again."
+                )
+            if outcome.kind != "left":
+                return
+            holder = BuildLock(self.warehouse)
+            holder.take(wait=True)
+            holder.release()
+
+    def _note(self) -> tuple[str | None, str | None] | None:
+        """(account, shown name) of the listener, if there ever was a login."""
+        with self.warehouse.connect() as connection:
+            return connection.execute(
+                "select account_id, display_name from ops.former_listeners where user_id = %s", (self.user_id,)
+            ).fetchone()
+
+    def _count_data(self) -> dict[str, int]:
+        with self.warehouse.connect() as connection:
+            counts = rows.count_rows(connection, self.user_id)
+        return counts | {
+            "the lake": files.count_in_lake(self.lake, self.user_id),
+            "the inbox in the home": files.count_in_inbox(self.home, self.user_id),
+        }

@@ -1,0 +1,238 @@
+"""`spotify-assets listeners remove`: who leaves is gone from every place, and everybody else's rows are as if she had
+never been there."""
+
+import signal
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from spotify_assets.listeners import erasure, files, history, rows
+from spotify_assets.modelling.builds import BuildLock
+from spotify_assets.modelling.session import BuildSession
+from spotify_assets.simulator.config import SimulatorConfig
+from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.storage.folder_lake import FolderLake
+from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.listeners.leaving import (
+    BETWEEN_TICKS,
+    LEAVER,
+    PARTITIONS,
+    START,
+    STAYER,
+    account_of,
+    command,
+    partitions_in_dagster,
+    traces,
+    two_listeners,
+)
+from spotify_assets_tests.test_two_at_once import wait_until
+from spotify_assets_tests.ticks import POLLS, fault
+from spotify_assets_tests.world import World, snapshot
+
+ERASE = ("listeners", "remove", LEAVER, "--erase", "--yes")
+_numbers = count(1)
+
+NewWarehouse = Callable[[], Warehouse]
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatorServer]:
+    with SimulatorServer(SimulatorConfig(at=START, listeners=("alex", "wanda"))) as server:
+        yield server
+
+
+@pytest.fixture
+def world(
+    monkeypatch: pytest.MonkeyPatch, new_warehouse: NewWarehouse, simulator: SimulatorServer, tmp_path: Path
+) -> World:
+    monkeypatch.setattr(history, "partition_sets", lambda: [PARTITIONS])
+    return World.make(monkeypatch, new_warehouse(), simulator, tmp_path)
+
+
+def assert_as_if_never_there(world: World, new_warehouse: NewWarehouse) -> None:
+    """The warehouse equals a replay of the lake into an empty one."""
+    replayed = World.make(
+        world.monkeypatch, new_warehouse(), world.simulator, world.home,
+        **{name: world.environment[name] for name in ("LAKE_URL", "TOKEN_ENCRYPTION_KEY") if name in world.environment},
+    )  # fmt: skip
+    replayed.login(STAYER, "alex")
+    replayed.replay()
+    assert world.rows("select count(*) from marts.fct_plays")[0] > (0,)
+    assert snapshot(replayed.warehouse) == snapshot(world.warehouse)
+    assert world.rows("select play_count from ops.raw_version") == world.rows("select count(*) from raw.plays")
+    world.settings()
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_who_is_erased_is_gone_and_the_others_rows_are_as_if_she_had_never_been_there(
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    new_warehouse: NewWarehouse,
+    simulator: SimulatorServer,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(history, "partition_sets", lambda: [PARTITIONS])
+    extra = {}
+    if kind == "s3":
+        request.getfixturevalue("s3_environment")
+        extra = {"LAKE_URL": f"s3://leaving-{next(_numbers)}/some/prefix"}
+    world = World.make(monkeypatch, new_warehouse(), simulator, tmp_path, **extra)
+    two_listeners(world, in_dagster=kind == "folder")
+    partitions_in_dagster(world)
+    world.tick(only=["stg_plays"])
+    with dg.DagsterInstance.get() as instance:
+        unnamed = [record.dagster_run.run_id for record in instance.get_run_records(limit=1)]
+    account = account_of(world, LEAVER)
+    tracks = {str(track) for (track,) in world.rows("select track_id from raw.tracks")}
+    of_stayer = {str(t) for (t,) in world.rows("select track_id from raw.plays where user_id = %s", (STAYER,))}
+    of_leaver = {str(t) for (t,) in world.rows("select track_id from raw.plays where user_id = %s", (LEAVER,))}
+    assert of_stayer & of_leaver, "they share tracks"
+    assert of_leaver - of_stayer, "and she has some of her own"
+    assert len(traces(world, account)) > 10
+
+    said = command(world, *ERASE)
+
+    assert said.code == 0, said.text
+    assert traces(world, account) == []
+    for place in ("raw.plays", "marts.fct_plays", "ops.spool", "ops.of_tomorrow", "the lake", "the inbox in the home"):
+        assert place in said.text
+    assert "Postgres' write-ahead log" in said.text
+    assert f"Nothing of {LEAVER} is left" in said.text
+    assert {str(track) for (track,) in world.rows("select track_id from raw.tracks")} == tracks - (
+        of_leaver - of_stayer
+    )
+    assert {user for (user,) in world.rows("select user_id from ops.requests")} == {None, STAYER}
+    assert world.rows("select user_id from ops.of_tomorrow") == [(STAYER,)]
+    with dg.DagsterInstance.get() as instance:
+        assert list(instance.get_dynamic_partitions(PARTITIONS)) == [f"{STAYER}-0123456789ab"]
+        assert [record.dagster_run.run_id for record in instance.get_run_records()] == unnamed
+    assert_as_if_never_there(world, new_warehouse)
+    again = command(world, *ERASE)
+    assert again.code == 0
+    assert f"Nothing of {LEAVER} was found" in again.text
+    world.at(START + 3 * BETWEEN_TICKS)
+    assert "1 of 1 listeners answered" in world.tick()
+    assert traces(world, account) == []
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing of this program catches it."""
+
+
+def dies_after(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, times: int = 1) -> None:
+    """The process dies after the given call of a function, once."""
+    original = getattr(owner, name)
+    left = [times]
+
+    def dying(*args: object, **kwargs: object) -> object:
+        result = original(*args, **kwargs)
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed(name)
+        return result
+
+    monkeypatch.setattr(owner, name, dying)
+
+
+# In the order in which an erasure comes to them.
+MOMENTS: list[tuple[object, str, int]] = [
+    (rows, "forget_login", 1),
+    (FolderLake, "delete_folder", 1),
+    (files, "delete_from_lake", 1),
+    (rows, "forget_rows", 1),
+    (BuildLock, "release", 1),
+    (erasure, "load_objects", 1),
+    (BuildSession, "audit", 1),
+    (BuildSession, "marts", 1),
+    (files, "delete_inbox", 1),
+    (dg.DagsterInstance, "wipe_assets", 1),
+    (dg.DagsterInstance, "delete_run", 1),
+    (history.History, "delete", 1),
+    (rows, "forget_name", 1),
+    (rows, "vacuum", 1),
+]
+
+
+@pytest.mark.parametrize("between", ["nothing", "ticks"])
+def test_an_erasure_that_dies_anywhere_and_is_run_again_completes(
+    world: World, new_warehouse: NewWarehouse, between: str
+) -> None:
+    """It dies at one moment after the other; in between either nothing happens, or the ticks go on."""
+    two_listeners(world, in_dagster=between == "nothing")
+    partitions_in_dagster(world)
+    account = account_of(world, LEAVER)
+    died_after = []
+    for number, (owner, name, times) in enumerate(MOMENTS, 1):
+        with pytest.MonkeyPatch.context() as once:
+            dies_after(once, owner, name, times)
+            try:
+                command(world, *ERASE)
+            except Killed:
+                died_after.append(name)
+        if between == "ticks":
+            world.at(START + (2 + number) * BETWEEN_TICKS)
+            done = world.tick_without_dagster(build=number % 3 == 0)
+            # The first death undid all that had been done.
+            assert [polled.user_id for polled in done.polled] == [STAYER, LEAVER][: 2 if number == 1 else 1]
+    missed = {name for _, name, _ in MOMENTS} - set(died_after)
+    # A tick between has already loaded, or built, what the erasure left to do; and without runs none are deleted.
+    assert missed == (set() if between == "nothing" else {"load_objects", "marts", "wipe_assets", "delete_run"})
+
+    said = command(world, *ERASE)
+
+    assert said.code == 0, said.text
+    assert traces(world, account) == []
+    world.build()
+    assert_as_if_never_there(world, new_warehouse)
+
+
+def test_a_killed_erasure_and_a_tick_that_waits_for_one(world: World, new_warehouse: NewWarehouse) -> None:
+    """A real SIGKILL while it deletes rows. While it runs again a tick begins: it waits, and brings nobody back."""
+    two_listeners(world, in_dagster=False)
+    account = account_of(world, LEAVER)
+    with world.warehouse.connect() as slow:
+        slow.execute("lock table raw.plays in share mode")
+        erasing = world.start(*ERASE)
+        wait_until(lambda: bool(world.rows("select 1 from pg_locks where not granted")))
+        erasing.kill()
+        assert erasing.wait() == -signal.SIGKILL
+    assert traces(world, account) != []
+    world.at(START + 3 * BETWEEN_TICKS)
+    with world.warehouse.connect() as slow:
+        slow.execute("lock table raw.plays in share mode")
+        erasing = world.start(*ERASE)
+        wait_until(lambda: bool(world.rows("select 1 from pg_locks where not granted")))
+        tick = world.start("poll")
+        waiting = "select 1 from pg_locks where not granted and locktype = 'advisory'"
+        wait_until(lambda: bool(world.rows(waiting)))
+    said, problem = erasing.communicate(timeout=120)
+    assert erasing.returncode == 0, said + problem
+    said, problem = tick.communicate(timeout=120)
+    assert (tick.returncode, said[:27]) == (0, "1 of 1 listeners answered. "), problem
+    assert traces(world, account) == []
+    assert_as_if_never_there(world, new_warehouse)
+
+
+def test_a_tick_that_polls_lands_what_it_got_before_the_erasure_begins(
+    world: World, new_warehouse: NewWarehouse, simulator: SimulatorServer
+) -> None:
+    """Spotify takes its time to answer for her while she is erased: the answer must not stay."""
+    world.login(LEAVER, "wanda")
+    world.login(STAYER, "alex")
+    account = account_of(world, LEAVER)
+    fault(world, path=POLLS, latency_seconds=3)
+    tick = world.start("poll")
+    wait_until(lambda: bool(world.rows("select 1 from pg_locks where locktype = 'advisory' and mode = 'ShareLock'")))
+
+    said = command(world, *ERASE)
+
+    assert said.code == 0, said.text
+    out, problem = tick.communicate(timeout=120)
+    assert tick.returncode == 0, out + problem
+    assert "2 of 2 listeners" in out
+    assert traces(world, account) == []
+    assert_as_if_never_there(world, new_warehouse)
