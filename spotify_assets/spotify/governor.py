@@ -8,7 +8,7 @@ says until when. The token endpoint is not counted: it belongs to the accounts s
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ import psycopg
 from spotify_assets.clock import Clock
 from spotify_assets.errors import WarehouseUnavailable
 from spotify_assets.spotify import budget as budgets
+from spotify_assets.spotify import calls
 from spotify_assets.spotify.blocks import Block, blocked_until, store_block
 from spotify_assets.spotify.budget import DAY, Purpose
 from spotify_assets.spotify.outcomes import Blocked, BudgetSpent, RateLimited, StillBlocked
@@ -26,12 +27,9 @@ from spotify_assets.storage.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
-WINDOW = timedelta(seconds=30)
 CALLS_AT_ONCE = 16
 # A call takes three minutes at most (`Limits.call`); what is under way for longer was killed.
 LEASE = timedelta(minutes=3)
-LEARNT_FOR = DAY
-KEPT_FOR = timedelta(days=7)
 DEVELOPMENT_WINDOW = 60
 """Calls in 30 seconds while Spotify has not said otherwise. Its limit is unpublished; this is two calls a second."""
 _LOCK_SPACE = 0x474F5652
@@ -83,7 +81,7 @@ class Governor:
         with self.warehouse.connect() as connection:
             return Standing(
                 self.budget,
-                _calls_since(connection, self.api_url, now - DAY),
+                calls.made_since(connection, self.api_url, now - DAY),
                 blocked_until(connection, self.api_url, now),
             )
 
@@ -93,7 +91,7 @@ class Governor:
             return None
         now = self.clock.now()
         with self.warehouse.connect() as connection:
-            today = sum(_calls_since(connection, self.api_url, now - DAY).values())
+            today = sum(calls.made_since(connection, self.api_url, now - DAY).values())
             return max(0, min(self._polls_left(connection, now), self.budget - today))
 
     def may_retry(self, purpose: Purpose) -> bool:
@@ -106,10 +104,7 @@ class Governor:
     def forget_old_calls(self) -> None:
         """Drops what is older than a week."""
         with self.warehouse.connect() as connection:
-            connection.execute(
-                "delete from ops.requests where api_url = %s and asked_at < %s",
-                (self.api_url, self.clock.now() - KEPT_FOR),
-            )
+            calls.forget_old(connection, self.api_url, self.clock.now())
 
     def enter(self, purpose: Purpose, user_id: str | None) -> int:
         """Waits for room, a minute at most, and returns the call's number.
@@ -134,9 +129,7 @@ class Governor:
         """The call has ended, however it did. Its answer is worth more than this note: a lost warehouse is no error."""
         try:
             with self.warehouse.connect() as connection:
-                connection.execute(
-                    "update ops.requests set ended_at = %s where request_id = %s", (self.clock.now(), number)
-                )
+                calls.end(connection, number, self.clock.now())
         except WarehouseUnavailable as lost:
             log.info("the end of a call is not on record: %s", lost)
 
@@ -146,11 +139,11 @@ class Governor:
         with self.warehouse.connect() as connection:
             store_block(connection, self.api_url, limit.until, str(limit))
             if isinstance(limit, RateLimited):
-                _learn(connection, self.api_url, now)
+                calls.learn_window(connection, self.api_url, now)
 
     def _polls_left(self, connection: psycopg.Connection, now: datetime) -> int:
         span, most = budgets.polling_window(self.budget or 0)
-        return most - _calls_since(connection, self.api_url, now - span).get("polling", 0)
+        return most - calls.made_since(connection, self.api_url, now - span).get("polling", 0)
 
     def _admit(
         self, connection: psycopg.Connection, purpose: Purpose, user_id: str | None, now: datetime
@@ -161,12 +154,7 @@ class Governor:
             return full
         if self.budget is not None:
             self._check_budget(connection, self.budget, purpose, now)
-        return _one(
-            connection,
-            "insert into ops.requests (api_url, purpose, user_id, asked_at) values (%s, %s, %s, %s) "
-            "returning request_id",
-            (self.api_url, purpose, user_id, now),
-        )
+        return calls.begin(connection, self.api_url, purpose, user_id, now)
 
     def _blocked(self, connection: psycopg.Connection, now: datetime) -> _Full | None:
         block = blocked_until(connection, self.api_url, now)
@@ -179,43 +167,27 @@ class Governor:
 
     def _momentarily_full(self, connection: psycopg.Connection, now: datetime) -> _Full | None:
         """Whether the last 30 seconds or the calls under way leave no room just now."""
-        under_way = _one(
-            connection,
-            "select count(*) from ops.requests where api_url = %s and asked_at > %s and ended_at is null",
-            (self.api_url, now - LEASE),
-        )
-        if under_way >= CALLS_AT_ONCE:
+        if calls.under_way(connection, self.api_url, now - LEASE) >= CALLS_AT_ONCE:
             return _Full(0.1, StillBlocked(now + LEASE, f"{CALLS_AT_ONCE} calls to Spotify have hung for a minute."))
-        most = _window(connection, self.api_url, now)
+        most = calls.learnt_window(connection, self.api_url, now)
         if most is None and self.budget is not None:
             most = DEVELOPMENT_WINDOW
         if most is None:
             return None
-        row = connection.execute(
-            "select asked_at from ops.requests where api_url = %s and asked_at > %s "
-            "order by asked_at desc offset %s limit 1",
-            (self.api_url, now - WINDOW, most - 1),
-        ).fetchone()
-        if row is None:
+        free = calls.window_is_full_until(connection, self.api_url, most, now)
+        if free is None:
             return None
-        free = row[0] + WINDOW
         reason = f"Other calls fill this app's limit of about {most} in 30 seconds; the next tick asks again."
         return _Full(max((free - now).total_seconds(), 0.1), StillBlocked(free, reason))
 
     def _check_budget(self, connection: psycopg.Connection, budget: int, purpose: Purpose, now: datetime) -> None:
-        used = _calls_since(connection, self.api_url, now - DAY)
-        counted = (
-            used
-            if purpose in ("polling", "connection")
-            else {name: calls for name, calls in used.items() if name in ("charts", "enrichment")}
-        )
-        if sum(used.values()) < budget and sum(counted.values()) < budgets.share(purpose, budget, self.listeners):
+        used = calls.made_since(connection, self.api_url, now - DAY)
+        rivals = ("charts", "enrichment") if purpose in ("charts", "enrichment") else used
+        counted = sum(number for name, number in used.items() if name in rivals)
+        if sum(used.values()) < budget and counted < budgets.share(purpose, budget, self.listeners):
             return
-        oldest = connection.execute(
-            "select min(asked_at) from ops.requests where api_url = %s and asked_at > %s and purpose = any(%s)",
-            (self.api_url, now - DAY, list(counted or used)),
-        ).fetchone()
-        until = oldest[0] + DAY if oldest and oldest[0] else now + DAY
+        oldest = calls.oldest_since(connection, self.api_url, now - DAY, rivals)
+        until = (oldest or now) + DAY
         raise BudgetSpent(until, purpose, budget)
 
 
@@ -243,41 +215,3 @@ class Gate:
     def told_to_wait(self, limit: Blocked) -> None:
         """See `Governor.told_to_wait`."""
         self.governor.told_to_wait(limit)
-
-
-def _calls_since(connection: psycopg.Connection, api_url: str, since: datetime) -> dict[str, int]:
-    rows = connection.execute(
-        "select purpose, count(*) from ops.requests where api_url = %s and asked_at > %s group by purpose",
-        (api_url, since),
-    ).fetchall()
-    return {str(purpose): int(count) for purpose, count in rows}
-
-
-def _window(connection: psycopg.Connection, api_url: str, now: datetime) -> int | None:
-    row = connection.execute(
-        "select most from ops.rate_windows where api_url = %s and learnt_at > %s", (api_url, now - LEARNT_FOR)
-    ).fetchone()
-    return int(row[0]) if row else None
-
-
-def _learn(connection: psycopg.Connection, api_url: str, now: datetime) -> None:
-    """Calls that had ended when the first 429 of a burst came were those that fit."""
-    connection.execute(
-        """
-        insert into ops.rate_windows as known (api_url, most, learnt_at)
-        select %(api)s, greatest(1, count(*)), %(now)s
-        from ops.requests
-        where api_url = %(api)s and asked_at > %(since)s and ended_at is not null
-        on conflict (api_url) do update
-        set most = case when known.learnt_at > %(since)s then least(known.most, excluded.most) else excluded.most end,
-            learnt_at = excluded.learnt_at
-        """,
-        {"api": api_url, "now": now, "since": now - WINDOW},
-    )
-
-
-def _one(connection: psycopg.Connection, query: str, parameters: Sequence[object]) -> int:
-    row = connection.execute(query.encode(), parameters).fetchone()
-    if row is None:
-        raise RuntimeError(f"no row came back from: {query}")
-    return int(row[0])
