@@ -43,7 +43,7 @@ _odd = st.one_of(
     st.booleans(),
     st.integers(-5, 5),
     st.just(10**40),
-    st.floats(allow_nan=False),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=5),
     st.sampled_from(["", "\x00", "\ud800", "x" * 100_000, "9999-99-99T99:99:99Z", "2022-09-01T00:00:00"]),
     st.just([]),
@@ -106,6 +106,7 @@ def broken(body: bytes) -> st.SearchStrategy[bytes]:
         st.just(b"[" * 100_000),
         st.just(b"[" + body + b"]"),
         st.just(b"null"),
+        st.just(body.replace(b'"limit": 50', b'"limit": Infinity')),
         st.just(b'"' + b"x" * 1_000_000 + b'"'),
     )
 
@@ -182,7 +183,8 @@ def test_fields_dropped_retyped_nulled_and_huge_cost_no_play_beside_them(
         user, key = pipe.send(json.dumps(case.page).encode())
         stored = set(pipe.rows(STORED, user))
         reasons = dict(pipe.rows("select position, reason from raw.quarantine where lake_key = %s", key))
-        if not key or ("items",) in case.touched:
+        assert key is not None
+        if ("items",) in case.touched:
             assert stored or reasons or case.page.get("items") in ([], None)
             return
         # A dropped item moves the others up, so that only the items themselves tell what is untouched.
