@@ -88,7 +88,7 @@ def mutated(draw: st.DrawFn, original: object) -> Mutated:
         here = list(paths(found.page))
         if here:
             drop = draw(st.booleans())
-            found.change(draw(st.sampled_from(here)), drop=drop, value=None if drop else draw(_odd))
+            found.change(draw(st.sampled_from(here)), drop=drop, value=None if drop else copy.deepcopy(draw(_odd)))
     return found
 
 
