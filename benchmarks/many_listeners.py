@@ -41,23 +41,16 @@ def log_in(user: str) -> None:
     """One listener's consent, as a browser would give it."""
     from spotify_assets.clock import clock_from
     from spotify_assets.settings import settings
-    from spotify_assets.spotify.client import SpotifyClient
-    from spotify_assets.spotify.exchange import new_session
+    from spotify_assets.spotify.access import SpotifyAccess
+    from spotify_assets.spotify.consent import Consent
     from spotify_assets.spotify.oauth import SpotifyApp
-    from spotify_assets.spotify.tokens import TokenStore
-    from spotify_assets.storage.secrets import TokenCipher
     from spotify_assets.storage.warehouse import open_warehouse
 
     chosen = settings()
-    clock, app = clock_from(chosen), SpotifyApp.from_settings(chosen)
-    back = requests.get(
-        f"{app.authorize_url(REDIRECT_URI, 'state')}&_sim_user={user}", allow_redirects=False, timeout=30
-    )
-    answer = app.exchange_code(parse_qs(urlsplit(back.headers["Location"]).query)["code"][0], REDIRECT_URI)
-    with new_session() as session:
-        me = SpotifyClient(session, app.api_url, lambda _: answer.access_token.get_secret_value(), clock).me()
-    store = TokenStore(open_warehouse(chosen), TokenCipher.from_settings(chosen), clock)
-    store.save_login(user, answer, clock.now(), me, "UTC", app.api_url)
+    spotify = SpotifyAccess.open(chosen, open_warehouse(chosen), clock_from(chosen))
+    consent = Consent.to_ask(SpotifyApp.from_settings(chosen), user, REDIRECT_URI)
+    back = requests.get(f"{consent.address}&_sim_user={user}", allow_redirects=False, timeout=30)
+    consent.log_in(parse_qs(urlsplit(back.headers["Location"]).query)["code"][0], spotify, "UTC")
 
 
 def child() -> None:

@@ -13,7 +13,7 @@ from spotify_assets.health.findings import Finding, Status
 from spotify_assets.health.outside import QUICK
 from spotify_assets.settings import Settings
 from spotify_assets.spotify.access import SpotifyAccess
-from spotify_assets.spotify.capabilities import Capabilities, tier
+from spotify_assets.spotify.capabilities import tier
 from spotify_assets.spotify.catalogue import Catalogue
 from spotify_assets.spotify.client import SpotifyClient
 from spotify_assets.spotify.governor import Standing
@@ -84,22 +84,17 @@ class Spotify:
 
     def client(self, listener: Listener) -> SpotifyClient:
         """The listener's client, for a look: it gives up within 10 seconds, and does not queue for its turn."""
-        app = replace(SpotifyApp.from_settings(self.access.settings), limits=QUICK)
+        # Only the look is cut short, never a refresh: its answer may hold the only valid token.
         governor = replace(self.access.governor, sleep=Patience(1.0))
-
-        def token(rejected: str | None) -> str:
-            return self.access.tokens.access_token(listener.user_id, app, rejected=rejected)
-
         return replace(
             self.access.client(listener, "connection"),
             limits=QUICK,
-            token=token,
             gate=governor.gate("connection", listener.user_id),
         )
 
     def tier(self, client: SpotifyClient | None) -> str:
         """The app's tier in words; through `client`, if need be, by one call a day."""
-        capabilities = Capabilities(self.access.tokens.warehouse, self.access.clock, self.access.api_url)
+        capabilities = self.access.capabilities
         connected = sum(listener.status == "connected" for listener in self.listeners)
         with self._asking_for_tier:
             if client is None:

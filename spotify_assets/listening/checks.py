@@ -14,6 +14,7 @@ from spotify_assets.listening.login_checks import logins_last
 from spotify_assets.listening.tick import landed_on, not_loaded
 from spotify_assets.markdown import markdown_table
 from spotify_assets.storage.lake import Lake, is_key
+from spotify_assets.storage.sharing import is_shared
 from spotify_assets.storage.warehouse import Warehouse
 
 MOST = 100
@@ -127,8 +128,12 @@ QUESTIONS = (
 
 
 def verdict(question: Question, warehouse: Warehouse, day: str | None) -> dg.AssetCheckResult:
-    """Asks about what was fetched on a UTC day, or ever: passed, or the sentence, the count and the first rows."""
+    """Asks about what was fetched on a UTC day, or ever: passed, or the sentence, the count and the first rows.
+
+    The rows are shown only where one listener's plays are kept.
+    """
     with warehouse.connect() as connection:
+        may_show = not is_shared(connection)
         rows = connection.execute(f"{_OF_THE_PARTITION} {question.query} limit {MOST}", {"day": day}).fetchall()
     asked = f"what was fetched on {day}" if day else "everything that was ever fetched"
     count = f"{len(rows)} or more" if len(rows) == MOST else str(len(rows))
@@ -136,7 +141,9 @@ def verdict(question: Question, warehouse: Warehouse, day: str | None) -> dg.Ass
         passed=not rows,
         severity=question.severity,
         description=question.found.format(count=count) if rows else f"Nothing wrong in {asked}.",
-        metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))} if rows else {},
+        metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))}
+        if rows and may_show
+        else {},
     )
 
 

@@ -1,6 +1,7 @@
 """Spotify as this installation may reach it: one app, its listeners, and calls on behalf of each of them."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 
 import requests
@@ -8,6 +9,7 @@ import requests
 from spotify_assets.clock import Clock
 from spotify_assets.settings import Settings
 from spotify_assets.spotify.budget import Purpose, daily_budget
+from spotify_assets.spotify.capabilities import Capabilities
 from spotify_assets.spotify.client import Answer, SpotifyClient
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.spotify.governor import Governor
@@ -15,6 +17,9 @@ from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.tokens import Listener, TokenStore
 from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse
+
+LATELY = timedelta(days=2)
+"""Who logged in or was polled since then is served by Spotify; others may have left the allow-list since."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,18 @@ class SpotifyAccess:
 
     @cached_property
     def governor(self) -> Governor:
-        """The gate of this API. Its budget follows the number of listeners when it is first asked for."""
-        connected = len(self.tokens.connected(self.api_url))
-        budget = daily_budget(self.settings.spotify_daily_request_budget, connected)
-        return Governor(self.tokens.warehouse, self.clock, self.api_url, budget, connected)
+        """The gate of this API. Its budget follows what is known of the app when it is first asked for."""
+        connected = self.tokens.connected(self.api_url)
+        lately = self.clock.now() - LATELY
+        served = sum(max(each.consented_at, each.polled_at or each.consented_at) > lately for each in connected)
+        refused = self.capabilities.allowed("tracks_batch") is False
+        budget = daily_budget(self.settings.spotify_daily_request_budget, served, is_development=refused)
+        return Governor(self.tokens.warehouse, self.clock, self.api_url, budget, len(connected))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this app was found to be allowed."""
+        return Capabilities(self.tokens.warehouse, self.clock, self.api_url)
 
     # Made on first use and shared by all calls of a run; a session of ours may be used by several threads.
     @cached_property

@@ -26,12 +26,16 @@ DAY = timedelta(hours=24)
 SLACK = timedelta(minutes=5)
 
 
-def daily_budget(configured: int | Literal["none"] | None, listeners: int) -> int | None:
-    """Calls allowed in 24 hours; None is no limit. Unset, it is 500 until there are more listeners than five."""
+def daily_budget(configured: int | Literal["none"] | None, served: int, *, is_development: bool) -> int | None:
+    """Calls allowed in 24 hours; None is no limit.
+
+    Unset, it is 500 for an app that is known to be in Development Mode, and for any other until Spotify has lately
+    `served` more listeners than five.
+    """
     if configured == "none":
         return None
     if configured is None:
-        return DEVELOPMENT_BUDGET if listeners <= DEVELOPMENT_LISTENERS else None
+        return DEVELOPMENT_BUDGET if is_development or served <= DEVELOPMENT_LISTENERS else None
     return configured
 
 
@@ -41,12 +45,24 @@ def polls_allowed(budget: int) -> int:
 
 
 def share(purpose: Purpose, budget: int, listeners: int) -> int:
-    """How many calls in 24 hours this purpose and the less urgent ones may make together."""
+    """How many calls in 24 hours this purpose and the less urgent ones may make together.
+
+    `connection` is what a person or the daily look asks: it has the spare, and what charts and enrichment leave.
+    """
     polling = min(POLLS_A_DAY * listeners, polls_allowed(budget))
-    if purpose in ("polling", "connection"):
+    if purpose == "polling":
         return budget
-    charts = budget - polling
+    if purpose == "connection":
+        return budget - polling
+    charts = polls_allowed(budget) - polling
     return max(0, charts if purpose == "charts" else charts - CHARTS_A_DAY)
+
+
+def rivals(purpose: Purpose) -> tuple[Purpose, ...]:
+    """The purposes whose calls count against this one's share."""
+    if purpose == "polling":
+        return ("polling", "charts", "enrichment", "connection")
+    return ("charts", "enrichment", "connection") if purpose == "connection" else ("charts", "enrichment")
 
 
 def polling_window(budget: int) -> tuple[timedelta, int]:
@@ -58,23 +74,23 @@ def polling_window(budget: int) -> tuple[timedelta, int]:
 
 @dataclass(frozen=True)
 class Need:
-    """One listener's claim to be polled: when Spotify last answered (UTC; None is never), and plays a day lately."""
+    """One listener's claim to be polled: when Spotify was last asked (UTC; None is never), and plays a day lately."""
 
     user_id: str
-    polled_at: datetime | None
+    asked_at: datetime | None
     plays_a_day: float
 
 
 def most_urgent(needs: Sequence[Need], now: datetime, most: int) -> list[str]:
-    """Whom to poll now, at most `most`: who was never polled, then who has probably played most since, then longest.
+    """Whom to poll now, at most `most`: who never was, then who has probably played most since, then longest.
 
     Spotify keeps 50 plays, so what a listener stands to lose grows with the plays since the last poll.
     """
 
     def unseen(need: Need) -> tuple[bool, float, float, str]:
-        if need.polled_at is None:
+        if need.asked_at is None:
             return (False, 0.0, 0.0, need.user_id)
-        since = (now - need.polled_at) / DAY
+        since = (now - need.asked_at) / DAY
         return (True, -since * need.plays_a_day, -since, need.user_id)
 
     return [need.user_id for need in sorted(needs, key=unseen)[:most]]

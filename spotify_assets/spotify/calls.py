@@ -10,6 +10,7 @@ import psycopg
 
 WINDOW = timedelta(seconds=30)
 LEARNT_FOR = timedelta(hours=24)
+LEAST_IN_A_WINDOW = 16
 KEPT_FOR = timedelta(days=7)
 
 
@@ -80,18 +81,21 @@ def learnt_window(connection: psycopg.Connection, api_url: str, now: datetime) -
 
 
 def learn_window(connection: psycopg.Connection, api_url: str, now: datetime) -> None:
-    """After a 429: calls that had ended when the first one of a burst came were those that fit."""
+    """After a short 429: calls that had ended when the first of a burst came fitted, but for the refused one itself.
+
+    Never less than 16: where fewer were too many, other programs fill the window, and the wait that was told is enough.
+    """
     connection.execute(
         """
         insert into ops.rate_windows as known (api_url, most, learnt_at)
-        select %(api)s, greatest(1, count(*)), %(now)s
+        select %(api)s, greatest(%(least)s, count(*) - 1), %(now)s
         from ops.requests
         where api_url = %(api)s and asked_at > %(since)s and ended_at is not null
         on conflict (api_url) do update
         set most = case when known.learnt_at > %(since)s then least(known.most, excluded.most) else excluded.most end,
             learnt_at = excluded.learnt_at
         """,
-        {"api": api_url, "now": now, "since": now - WINDOW},
+        {"api": api_url, "now": now, "since": now - WINDOW, "least": LEAST_IN_A_WINDOW},
     )
 
 

@@ -9,12 +9,11 @@ from datetime import timedelta
 from typing import Literal
 
 from spotify_assets.clock import Clock
+from spotify_assets.spotify.budget import DEVELOPMENT_LISTENERS
 from spotify_assets.storage.warehouse import Warehouse
 
 Batch = Literal["tracks_batch", "artists_batch", "albums_batch"]
 KEPT_FOR = timedelta(hours=24)
-MOST_IN_DEVELOPMENT_MODE = 5
-"""Listeners that an app in Development Mode may serve."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def tier(batch_allowed: bool | None, connected: int) -> str:
     """The app's access tier in words, by whether it may ask in batches and how many listeners are connected."""
     if batch_allowed is False:
         return "new Development Mode"
-    if connected > MOST_IN_DEVELOPMENT_MODE:
+    if connected > DEVELOPMENT_LISTENERS:
         return "Extended"
     if batch_allowed:
         return "Development Mode of before February 2026, or Extended"

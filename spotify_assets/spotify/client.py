@@ -6,7 +6,7 @@ a call may be made at all is the gate's to say (`governor.py`).
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import SystemRandom
@@ -43,19 +43,6 @@ class Gate(Protocol):
     def told_to_wait(self, limit: Blocked) -> None: ...
 
 
-class OpenGate:
-    """Lets every call through, and keeps nothing: for calls of a person's before anything is stored."""
-
-    def call(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def may_retry(self) -> bool:
-        return True
-
-    def told_to_wait(self, limit: Blocked) -> None:
-        """Nobody else is told."""
-
-
 @dataclass(frozen=True)
 class SpotifyClient:
     """One listener's access to the Web API.
@@ -69,7 +56,7 @@ class SpotifyClient:
     api_url: str
     token: Callable[[str | None], str] = field(repr=False)
     clock: Clock = field(repr=False)
-    gate: Gate = field(default=OpenGate(), repr=False)
+    gate: Gate = field(repr=False)
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     user_id: str | None = None
     jitter: Callable[[], float] = field(default=SystemRandom().random, repr=False)

@@ -138,7 +138,7 @@ class Governor:
         now = self.clock.now()
         with self.warehouse.connect() as connection:
             store_block(connection, self.api_url, limit.until, str(limit))
-            if isinstance(limit, RateLimited):
+            if isinstance(limit, RateLimited) and (limit.until - now).total_seconds() <= LONGEST_SLEEP:
                 calls.learn_window(connection, self.api_url, now)
 
     def _polls_left(self, connection: psycopg.Connection, now: datetime) -> int:
@@ -182,13 +182,13 @@ class Governor:
 
     def _check_budget(self, connection: psycopg.Connection, budget: int, purpose: Purpose, now: datetime) -> None:
         used = calls.made_since(connection, self.api_url, now - DAY)
-        rivals = ("charts", "enrichment") if purpose in ("charts", "enrichment") else used
-        counted = sum(number for name, number in used.items() if name in rivals)
-        if sum(used.values()) < budget and counted < budgets.share(purpose, budget, self.listeners):
+        share = budgets.share(purpose, budget, self.listeners)
+        rivals = budgets.rivals(purpose)
+        if sum(used.values()) < budget and sum(used.get(rival, 0) for rival in rivals) < share:
             return
         oldest = calls.oldest_since(connection, self.api_url, now - DAY, rivals)
         until = (oldest or now) + DAY
-        raise BudgetSpent(until, purpose, budget)
+        raise BudgetSpent(until, purpose, budget, share)
 
 
 @dataclass(frozen=True)

@@ -95,19 +95,24 @@ class StillBlocked(Blocked):
 
 
 class BudgetSpent(Blocked):
-    """No call left for this purpose in the budget of our own; Spotify has refused nothing."""
+    """No call left for this purpose in the budget of our own; Spotify has refused nothing.
 
-    def __init__(self, until: datetime, purpose: str, budget: int) -> None:
+    `share` is what the purpose may have in 24 hours; it is 0 where more urgent ones need everything.
+    """
+
+    def __init__(self, until: datetime, purpose: str, budget: int, share: int) -> None:
         super().__init__(until)
-        self.args = (until, purpose, budget)
+        self.args = (until, purpose, budget, share)
         self.purpose = purpose
         self.budget = budget
+        self.share = share
 
     def __str__(self) -> str:
+        when = f"until {self._until}" if self.share else "ever, for polling needs them all"
+        goes_on = "it goes on by itself then; " if self.share else ""
         return (
-            f"The budget of {self.budget} requests in 24 hours leaves none for {self.purpose} until {self._until}: "
-            "it goes on by itself then; SPOTIFY_DAILY_REQUEST_BUDGET sets another, or none for an app with extended "
-            "quota."
+            f"The budget of {self.budget} requests in 24 hours leaves none for {self.purpose} {when}: {goes_on}"
+            "SPOTIFY_DAILY_REQUEST_BUDGET sets another, or none for an app with extended quota."
         )
 
 

@@ -23,7 +23,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from spotify_assets.clock import Clock
-from spotify_assets.errors import WarehouseUnavailable
+from spotify_assets.errors import SettingsError, WarehouseUnavailable
 from spotify_assets.settings import Settings
 from spotify_assets.spotify import logins, stored
 from spotify_assets.spotify.models import Profile, TokenAnswer
@@ -43,7 +43,10 @@ _GONE = (psycopg.OperationalError, psycopg.InterfaceError)
 
 @dataclass(frozen=True)
 class Listener:
-    """A person whose history is kept. `connected_at` is the first login, in UTC; `time_zone` an IANA name."""
+    """A person whose history is kept. `time_zone` is an IANA name, and all times are UTC.
+
+    `connected_at` is the first login, `consented_at` the last; `polled_at` is when Spotify last answered a poll.
+    """
 
     user_id: str
     account_id: str | None
@@ -53,6 +56,8 @@ class Listener:
     status_reason: str | None
     api_url: str
     connected_at: datetime
+    consented_at: datetime
+    polled_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,11 @@ class TokenStore:
                     status,
                     status_reason,
                     api_url,
-                    connected_at
+                    connected_at,
+                    consented_at,
+                    polled_at
                 from ops.listeners
+                inner join ops.tokens using (user_id)
                 where api_url = %s
                 order by user_id
                 """,
@@ -150,10 +158,17 @@ class TokenStore:
             login = stored.read_login(connection, logins.SEEDED_USER)
             if login is None or login.api_url != api_url or login.status != "needs_login":
                 return False
-            if self.cipher.decrypt(login.refresh_token) == given:
+            if self._is(login.refresh_token, given):
                 return False
             logins.renew_seed(connection, self.cipher.encrypt(given), now)
             return True
+
+    def _is(self, stored_token: bytes, given: str) -> bool:
+        """Whether a stored token is this one. One whose key is gone can be no help, so it counts as another."""
+        try:
+            return self.cipher.decrypt(stored_token) == given
+        except SettingsError:
+            return False
 
     def access_token(self, user_id: str, app: SpotifyApp, *, rejected: str | None = None) -> str:
         """An access token with more than a minute to live, and not `rejected`, the one that Spotify has just refused.

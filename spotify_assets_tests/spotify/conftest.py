@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +17,24 @@ from pytest_httpserver import HTTPServer
 from spotify_assets.clock import FixedClock
 from spotify_assets.spotify.client import SpotifyClient
 from spotify_assets.spotify.exchange import Limits, new_session
+from spotify_assets.spotify.outcomes import Blocked
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 TOKEN = "canary-access-token"
 SHORT = Limits(connect=2, read=0.4, exchange=1.0, call=100, max_bytes=100_000)
+
+
+class OpenGate:
+    """Lets every call through, for tests of what a client does by itself."""
+
+    def call(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def may_retry(self) -> bool:
+        return True
+
+    def told_to_wait(self, limit: Blocked) -> None:
+        """Nobody else is told."""
 
 
 @dataclass
@@ -44,6 +59,7 @@ def caller(api_url: str, limits: Limits = SHORT, user_id: str | None = "anna") -
         api_url=api_url,
         token=token,
         clock=FixedClock(NOW),
+        gate=OpenGate(),
         sleep=slept.append,
         user_id=user_id,
         jitter=lambda: 0.5,

@@ -18,6 +18,7 @@ from spotify_assets.spotify.oauth import SpotifyApp, new_verifier
 from spotify_assets.spotify.outcomes import NotAllowedInTier, ReauthRequired
 from spotify_assets.spotify.tokens import TokenStore
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.spotify.conftest import OpenGate
 from spotify_assets_tests.spotify.test_tokens import store
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -31,7 +32,7 @@ def log_in(simulator: SimulatorServer, app: SpotifyApp, logins: TokenStore) -> N
     assert query["state"] == ["st"]
     answer = app.exchange_code(query["code"][0], REDIRECT, verifier)
     token = answer.access_token.get_secret_value()
-    client = SpotifyClient(new_session(), simulator.api_url, lambda _: token, logins.clock)
+    client = SpotifyClient(new_session(), simulator.api_url, lambda _: token, logins.clock, OpenGate())
     logins.save_login("alex", answer, logins.clock.now(), client.me(), "Europe/Berlin", simulator.api_url)
 
 
@@ -50,6 +51,7 @@ def test_a_listener_logs_in_is_polled_through_refreshes_and_told_when_the_login_
             api_url=simulator.api_url,
             token=lambda rejected: logins.access_token("alex", app, rejected=rejected),
             clock=logins.clock,
+            gate=OpenGate(),
             user_id="alex",
         )
         turn_to = partial(requests.post, simulator.clock_url, timeout=10)

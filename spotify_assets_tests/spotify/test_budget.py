@@ -13,24 +13,35 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("configured", "listeners", "expected"),
-    [(None, 0, 500), (None, 5, 500), (None, 6, None), ("none", 1, None), (300, 1, 300), (300, 400, 300)],
+    ("configured", "served", "is_development", "expected"),
+    [
+        (None, 0, False, 500),
+        (None, 5, False, 500),
+        (None, 6, False, None),
+        (None, 6, True, 500),
+        ("none", 1, True, None),
+        (300, 1, False, 300),
+        (300, 400, False, 300),
+    ],
 )
 def test_the_budget_is_that_of_development_mode_until_it_can_not_be(
-    configured: int | Literal["none"] | None, listeners: int, expected: int | None
+    configured: int | Literal["none"] | None, served: int, expected: int | None, *, is_development: bool
 ) -> None:
-    assert daily_budget(configured, listeners) == expected
+    assert daily_budget(configured, served, is_development=is_development) == expected
 
 
 @given(budget=st.integers(1, 5000), listeners=st.integers(0, 400))
 def test_no_purpose_can_take_what_a_more_urgent_one_needs(budget: int, listeners: int) -> None:
     polling = share("polling", budget, listeners)
     charts, enrichment = share("charts", budget, listeners), share("enrichment", budget, listeners)
+    connection = share("connection", budget, listeners)
     needed = min(48 * listeners, polls_allowed(budget))
 
     assert polling == budget
-    assert 0 <= enrichment <= charts
-    assert charts + needed <= budget or charts == 0
+    assert 0 <= enrichment <= charts <= connection
+    assert connection + needed <= budget
+    # What a person asks for keeps the spare, however busy the charts and enrichment are.
+    assert charts + needed <= polls_allowed(budget)
 
 
 @given(budget=st.integers(1, 5000))

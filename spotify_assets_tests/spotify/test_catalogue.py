@@ -22,6 +22,7 @@ from spotify_assets.spotify.client import Answer, SpotifyClient
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.spotify.outcomes import NotAllowedInTier, NotFound, QuotaExceeded
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.spotify.conftest import OpenGate
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 NOBODY_S = "0" * 22
@@ -78,7 +79,9 @@ def start(warehouse: Warehouse) -> Iterator[Start]:
             )
             simulator.world.book.access["token"] = AccessToken("alex", SCOPE, NOW + timedelta(days=9))
             clock = SimulatorClock(simulator.clock_url)
-            client = SpotifyClient(new_session(), simulator.api_url, lambda _: "token", clock, sleep=lambda _: None)
+            client = SpotifyClient(
+                new_session(), simulator.api_url, lambda _: "token", clock, OpenGate(), sleep=lambda _: None
+            )
             capabilities = Capabilities(warehouse, clock, simulator.api_url)
             return Spotify(simulator, Catalogue(client, capabilities), capabilities)
 

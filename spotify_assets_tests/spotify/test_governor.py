@@ -84,9 +84,9 @@ def test_the_budget_is_never_passed_and_comes_back_call_by_call(new_governor: Ne
 
 
 def test_polling_keeps_its_share_from_charts_and_both_from_enrichment(new_governor: NewGovernor) -> None:
-    """Budget 200, one listener: 48 calls are polling's, 50 the charts', the rest is free for enrichment."""
+    """Budget 200, one listener: 48 calls are polling's, 50 the charts', 8 a person's; the rest is for enrichment."""
     governor = new_governor(200)
-    for purpose, most in (("enrichment", 102), ("charts", 50), ("polling", 48)):
+    for purpose, most in (("enrichment", 94), ("charts", 50), ("connection", 8), ("polling", 48)):
         with governor.warehouse.connect() as connection:
             connection.execute(
                 "insert into ops.requests (api_url, purpose, asked_at, ended_at) "
@@ -126,15 +126,31 @@ def test_what_spotify_calls_too_many_in_30_seconds_is_learnt_and_kept_to(
     new_governor: NewGovernor, clock: MovableClock
 ) -> None:
     governor = new_governor()
-    call(governor, times=7)
+    call(governor, times=20)
+    call(governor)  # the one that is refused
     governor.gate("polling").told_to_wait(RateLimited(START + timedelta(seconds=5)))
-    call(governor, times=8)
+    call(governor, times=21)
 
-    # Seven fit into the window in which the limit was met; then it had to move on.
+    # Twenty fit into the window in which the limit was met; then it had to move on.
     assert clock.slept == [5.0, 25.0, 30.0]
     clock.at += timedelta(days=2)
     clock.slept.clear()
     call(governor, times=30)
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "already"), [(14 * 3600, 1), (20, 1)], ids=["a long wait", "somebody else's calls"]
+)
+def test_a_429_that_has_little_to_do_with_our_calls_does_not_make_them_rare(
+    new_governor: NewGovernor, clock: MovableClock, seconds: int, already: int
+) -> None:
+    call(new_governor(), times=already)
+    new_governor().gate("polling").told_to_wait(RateLimited(START + timedelta(seconds=seconds)))
+    clock.at += timedelta(seconds=seconds)
+
+    call(new_governor(), times=10)
+
     assert clock.slept == []
 
 

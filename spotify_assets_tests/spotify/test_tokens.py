@@ -500,5 +500,7 @@ def test_the_times_of_a_listener_are_in_utc(anna: TokenStore) -> None:
         status_reason=None,
         api_url=API,
         connected_at=NOW,
+        consented_at=NOW,
+        polled_at=None,
     )
     assert listener(anna).connected_at.astimezone(UTC) == NOW
