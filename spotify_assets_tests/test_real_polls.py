@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spotify_assets.listening.loading import DATASET, load_objects
+from spotify_assets.listening.ledger import DATASET
+from spotify_assets.listening.loading import load_objects
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.replay import RecordedPoll, recorded_polls
 from spotify_assets.simulator.server import SimulatorServer

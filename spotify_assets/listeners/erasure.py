@@ -15,7 +15,8 @@ from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
 from spotify_assets.listeners import files, rows
 from spotify_assets.listeners.history import History, Person
-from spotify_assets.listening.loading import DATASET, OBJECTS_A_TRANSACTION, load_objects
+from spotify_assets.listening.ledger import DATASET
+from spotify_assets.listening.loading import OBJECTS_A_TRANSACTION, load_objects
 from spotify_assets.listening.tick import in_order_of_fetching, not_loaded
 from spotify_assets.modelling.builds import BuildLock
 from spotify_assets.modelling.project import Project

@@ -9,7 +9,7 @@ from datetime import date
 
 import dagster as dg
 
-from spotify_assets.listening.loading import DATASET
+from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.login_checks import logins_last
 from spotify_assets.listening.tick import landed_on, not_loaded
 from spotify_assets.markdown import markdown_table

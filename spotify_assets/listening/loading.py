@@ -10,20 +10,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-import psycopg
-
 from spotify_assets.catalog.loading import Sighting, load_versions
 from spotify_assets.catalog.objects import Kind
-from spotify_assets.listening.pages import Page, read_page, unreadable_page
-from spotify_assets.reading import Fault
+from spotify_assets.listening.ledger import (
+    Cursor,
+    LandedPage,
+    faults_of,
+    note_as_loaded,
+    replace_quarantine,
+)
+from spotify_assets.listening.pages import read_page, unreadable_page
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
 from spotify_assets.storage.warehouse import Warehouse
 
-DATASET = "recently_played"
 OBJECTS_A_TRANSACTION = 500
-
-Cursor = psycopg.Cursor[tuple[object, ...]]
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,6 @@ class Loaded:
         )
 
 
-@dataclass(frozen=True)
-class _LandedPage:
-    lake_key: str
-    user_id: str
-    fetched_at: datetime
-    page: Page
-
-
 def load_objects(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loaded:
     """Loads landed pages, 500 a transaction. An object that can't be read goes to quarantine, the others load.
 
@@ -77,29 +70,29 @@ def load_objects(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loade
     return loaded
 
 
-def _read(lake: Lake, keys: Sequence[str]) -> Iterator[_LandedPage]:
+def _read(lake: Lake, keys: Sequence[str]) -> Iterator[LandedPage]:
     for key, payload in lake.get_many(keys):
         parsed = parse_key(key)
         page = unreadable_page(str(payload)) if isinstance(payload, LakeCorrupt) else read_page(payload)
-        yield _LandedPage(key, parsed.user_id or "", parsed.fetched_at, page)
+        yield LandedPage(key, parsed.user_id or "", parsed.fetched_at, page)
 
 
-def _load(cur: Cursor, pages: list[_LandedPage]) -> Loaded:
+def _load(cur: Cursor, pages: list[LandedPage]) -> Loaded:
     copy_rows(cur, "staged_plays", _STAGED_PLAYS, _play_rows(pages))
     cur.execute("select version from ops.raw_version for update")
     new, changed, days = _upsert_plays(cur)
     ids = load_versions(cur, _sightings(pages))
-    quarantine_changed = _replace_quarantine(cur, pages)
+    quarantine_changed = replace_quarantine(cur, pages)
     if days or ids or quarantine_changed:
         _take_version(cur, new.total(), days, ids)
-    _note_as_loaded(cur, pages)
+    note_as_loaded(cur, pages)
     times = [play.played_at for landed in pages for play in landed.page.plays]
     return Loaded(
         objects=len(pages),
         plays_read=len(times),
         new=new,
         plays_changed=changed,
-        quarantined=sum(len(_faults(landed)) for landed in pages),
+        quarantined=sum(len(faults_of(landed)) for landed in pages),
         first_played_at=min(times, default=None),
         last_played_at=max(times, default=None),
     )
@@ -116,7 +109,7 @@ _STAGED_PLAYS = [
 ]
 
 
-def _play_rows(pages: Iterable[_LandedPage]) -> Iterator[tuple[object, ...]]:
+def _play_rows(pages: Iterable[LandedPage]) -> Iterator[tuple[object, ...]]:
     for landed in pages:
         for play in landed.page.plays:
             yield (
@@ -130,7 +123,7 @@ def _play_rows(pages: Iterable[_LandedPage]) -> Iterator[tuple[object, ...]]:
             )
 
 
-def _sightings(pages: Iterable[_LandedPage]) -> Iterator[Sighting]:
+def _sightings(pages: Iterable[LandedPage]) -> Iterator[Sighting]:
     for landed in pages:
         for version in landed.page.catalogue.versions.values():
             yield Sighting(version, landed.fetched_at, landed.lake_key)
@@ -198,38 +191,6 @@ _CONTEXTS_SHOWN = """
 """
 
 
-def _faults(landed: _LandedPage) -> dict[str, Fault]:
-    return {fault.position: fault for fault in landed.page.faults}
-
-
-def _replace_quarantine(cur: Cursor, pages: list[_LandedPage]) -> bool:
-    """Makes the quarantine of these objects what was found now; returns whether that changed anything."""
-    rows = [(p.lake_key, at, fault.reason, fault.content) for p in pages for at, fault in _faults(p).items()]
-    columns = [("lake_key", "text"), ("position", "text"), ("reason", "text"), ("content", "text")]
-    copy_rows(cur, "staged_quarantine", columns, rows)
-    cur.execute(
-        """
-        delete from raw.quarantine as q
-        where q.lake_key = any(%s)
-            and not exists (
-                select from staged_quarantine as s where (s.lake_key, s.position) = (q.lake_key, q.position)
-            )
-        """,
-        ([landed.lake_key for landed in pages],),
-    )
-    removed = cur.rowcount
-    cur.execute(
-        """
-        insert into raw.quarantine as q (lake_key, position, reason, content)
-        select lake_key, position, reason, content from staged_quarantine
-        on conflict (lake_key, position) do update
-        set reason = excluded.reason, content = excluded.content
-        where (q.reason, q.content) is distinct from (excluded.reason, excluded.content)
-        """
-    )
-    return removed + cur.rowcount > 0
-
-
 def _take_version(cur: Cursor, new: int, days: set[tuple[str, date]], ids: set[tuple[Kind, str]]) -> None:
     cur.execute("update ops.raw_version set version = version + 1, play_count = play_count + %s", (new,))
     users, dates = zip(*days, strict=True) if days else ((), ())
@@ -249,49 +210,4 @@ def _take_version(cur: Cursor, new: int, days: set[tuple[str, date]], ids: set[t
         from ops.raw_version as v, unnest(%s::text[], %s::text[]) as i (kind, id)
         """,
         (list(kinds), list(changed)),
-    )
-
-
-def _note_as_loaded(cur: Cursor, pages: list[_LandedPage]) -> None:
-    columns = [
-        ("lake_key", "text"),
-        ("user_id", "text"),
-        ("fetched_at", "timestamptz"),
-        ("rows_read", "integer"),
-        ("rows_quarantined", "integer"),
-        ("first_played_at", "timestamptz"),
-        ("last_played_at", "timestamptz"),
-    ]
-    copy_rows(cur, "staged_objects", columns, map(_object_row, pages))
-    cur.execute(
-        """
-        insert into ops.landed_objects as o (
-            lake_key, dataset, user_id, fetched_at, loaded_version,
-            rows_read, rows_quarantined, first_played_at, last_played_at
-        )
-        select
-            s.lake_key, %s, s.user_id, s.fetched_at, v.version,
-            s.rows_read, s.rows_quarantined, s.first_played_at, s.last_played_at
-        from staged_objects as s, ops.raw_version as v
-        on conflict (lake_key) do update
-        set loaded_version = excluded.loaded_version,
-            rows_read = excluded.rows_read,
-            rows_quarantined = excluded.rows_quarantined,
-            first_played_at = excluded.first_played_at,
-            last_played_at = excluded.last_played_at
-        """,
-        (DATASET,),
-    )
-
-
-def _object_row(landed: _LandedPage) -> tuple[object, ...]:
-    times = [play.played_at for play in landed.page.plays]
-    return (
-        landed.lake_key,
-        landed.user_id,
-        landed.fetched_at,
-        len(times),
-        len(_faults(landed)),
-        min(times, default=None),
-        max(times, default=None),
     )

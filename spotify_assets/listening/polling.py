@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from spotify_assets.errors import LakeUnavailable, UserError, WarehouseUnavailable
-from spotify_assets.listening.loading import DATASET
+from spotify_assets.listening.ledger import DATASET
 from spotify_assets.spotify.client import Answer
 from spotify_assets.spotify.governor import CALLS_AT_ONCE
 from spotify_assets.spotify.outcomes import Blocked, InvalidClient, PremiumLapsed, ReauthRequired

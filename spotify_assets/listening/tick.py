@@ -12,7 +12,8 @@ from os.path import commonprefix
 
 from spotify_assets.clock import Clock
 from spotify_assets.errors import LakeUnavailable
-from spotify_assets.listening.loading import DATASET, Loaded, load_objects
+from spotify_assets.listening.ledger import DATASET
+from spotify_assets.listening.loading import Loaded, load_objects
 from spotify_assets.listening.polling import Polled, poll
 from spotify_assets.listening.turns import turns
 from spotify_assets.spotify.access import SpotifyAccess
@@ -135,7 +136,9 @@ def not_loaded(warehouse: Warehouse, keys: set[str]) -> set[str]:
 def noted_and_not_loaded(warehouse: Warehouse) -> set[str]:
     """The keys that came from the spool, of whatever day, and that no finished load has taken."""
     with warehouse.connect() as connection:
-        rows = connection.execute("select lake_key from ops.landed_objects where loaded_version is null").fetchall()
+        rows = connection.execute(
+            "select lake_key from ops.landed_objects where dataset = %s and loaded_version is null", (DATASET,)
+        ).fetchall()
     return {str(key) for (key,) in rows}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spotify_assets.listening.days import PastIsGone, asks_spotify, past
-from spotify_assets.listening.loading import DATASET
+from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.tick import first_landing, in_order_of_fetching, landed_on
 from spotify_assets.settings import Settings
 from spotify_assets.storage.lake import lake_key, open_lake

@@ -20,7 +20,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from spotify_assets.listening import loading
-from spotify_assets.listening.loading import DATASET, load_objects
+from spotify_assets.listening.ledger import DATASET
+from spotify_assets.listening.loading import load_objects
 from spotify_assets.listening.pages import unreadable_page
 from spotify_assets.simulator.replay import recorded_polls
 from spotify_assets.spotify.exchange import Limits
