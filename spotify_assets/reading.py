@@ -29,7 +29,13 @@ def excerpt(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    kinds: dict[type, str] = {bool: "true/false", int: "a whole number", float: "a number", str: "text"}
+    kinds: dict[type, str] = {
+        bool: "true/false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        type(None): "null",
+    }
     return kinds.get(type(value), "a list" if isinstance(value, list) else "an object")
 
 

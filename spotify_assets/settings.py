@@ -57,9 +57,10 @@ def _budget(value: object) -> object:
         return None
     if isinstance(value, str) and value.strip().lower() == "none":
         return "none"
-    if not isinstance(value, int) and not (isinstance(value, str) and value.strip().isdigit() and int(value) > 0):
+    digits = str(value).strip()
+    if not (digits.isascii() and digits.isdecimal() and int(digits) > 0):
         raise ValueError("it should be a number of requests such as 500, or none for no daily limit")
-    return value
+    return int(digits)
 
 
 def _secret_url(value: SecretStr) -> SecretStr:

@@ -1,5 +1,6 @@
 """`spotify-assets …`: each command in a module of its own. A problem that the user can fix is one line and exit 1."""
 
+import io
 import sys
 
 import typer
@@ -26,6 +27,9 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """The entry point: prints a `UserError` as one line on standard error and exits 1."""
+    if sys.stdin is None:
+        # Closed by the caller; what asks then finds nothing to read.
+        sys.stdin = io.StringIO()
     try:
         app()
     except UserError as error:

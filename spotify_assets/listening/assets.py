@@ -112,7 +112,9 @@ def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick, standing: Stand
             "nothing was loaded."
         )
     if tick.polled and len(tick.failures) == len(tick.polled) and not tick.waiting:
-        raise UserError("No listener could be polled. " + " ".join(sorted({str(p.failure) for p in tick.failures})))
+        reasons = sorted({str(polled.failure) for polled in tick.failures})
+        more = [f"{len(reasons) - NAMED} more failed in like manner."] if len(reasons) > NAMED else []
+        raise UserError(" ".join(["No listener could be polled.", *reasons[:NAMED], *more]))
     failed = "; ".join(f"{polled.user_id}: {polled.failure}" for polled in tick.failures)
     said = _said(tick, standing)
     check = dg.AssetCheckResult(
@@ -141,7 +143,10 @@ def _said(tick: Tick, standing: Standing) -> str:
             said.append(f"{len(tick.failures) - NAMED} more are named in the check {POLLED.name}.")
     if tick.waiting:
         waiting = "1 listener waits" if len(tick.waiting) == 1 else f"{len(tick.waiting)} listeners wait"
-        said.append(f"{waiting} for a later tick, so that the budget of {standing.budget} requests lasts the day.")
+        said.append(
+            f"{waiting} for a later tick: the budget of {standing.budget} requests a day is spread over its hours, and "
+            "this one's share is used up."
+        )
     return " ".join(said)
 
 
