@@ -17,12 +17,13 @@ from spotify_assets.settings import settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.callback import Callback
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent, checked_redirect_uri, pasted_code
-from spotify_assets.spotify.logins import checked_time_zone, checked_user_id
+from spotify_assets.spotify.logins import checked_time_zone, checked_user_id, kept_zone
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.spotify.stored import login_ends
 from spotify_assets.spotify.tokens import Listener
-from spotify_assets.storage.warehouse import open_warehouse
+from spotify_assets.storage.time_zones import check_zone
+from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 
 WAIT_SECONDS = 300.0
 
@@ -49,9 +50,9 @@ def login(
     app = SpotifyApp.from_settings(chosen)
     uri = checked_redirect_uri(redirect_uri)
     spotify = SpotifyAccess.open(chosen, open_warehouse(chosen), clock_from(chosen))
-    known = {listener.user_id: listener for listener in spotify.tokens.listeners(app.api_url)}
-    user_id = checked_user_id(user or _only_or_asked(list(known)))
-    zone = _zone(known.get(user_id), time_zone)
+    known = [listener.user_id for listener in spotify.tokens.listeners(app.api_url)]
+    user_id = checked_user_id(user or _only_or_asked(known))
+    zone = _zone(spotify.tokens.warehouse, user_id, time_zone)
     # Nothing but plain http can be listened to here.
     browser = None if no_browser or not uri.startswith("http:") else _browser()
     if browser:
@@ -120,10 +121,20 @@ def _only_or_asked(known: list[str]) -> str:
     return str(typer.prompt("A name for the listener (lower-case letters, digits, - and _)", value_proc=_typed_name))
 
 
-def _zone(listener: Listener | None, given: str | None) -> str:
-    """The time zone for a new listener; who is known keeps theirs and is not asked."""
-    if listener:
-        return listener.time_zone
+def _zone(warehouse: Warehouse, user_id: str, given: str | None) -> str:
+    """The time zone for a new listener; who is known, or was removed, keeps theirs and is not asked."""
+    with warehouse.connect() as connection:
+        kept = kept_zone(connection, user_id)
+    if kept:
+        return kept
+    zone = _new_zone(given)
+    with warehouse.connect() as connection:
+        # Now, since otherwise the consent would be in vain.
+        check_zone(connection, zone)
+    return zone
+
+
+def _new_zone(given: str | None) -> str:
     if given is not None:
         return checked_time_zone(given)
     machine = _machine_zone()

@@ -79,7 +79,7 @@ def all_listeners(connection: psycopg.Connection, api_url: str, now: datetime) -
             end_is_known=bool(consent_is_known),
             polled_at=polled_at,
             last_played_at=last_played_at,
-            time_zone=in_force(connection, user_id, now) if state != "removed" else zone,
+            time_zone=in_force(connection, user_id, now),
             first_time_zone=zone,
             changes=list(zip(days, zones, strict=True)),
         )

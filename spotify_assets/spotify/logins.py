@@ -12,7 +12,7 @@ from spotify_assets.settings import is_loopback
 from spotify_assets.spotify.models import Profile
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.spotify.stored import lock_login
-from spotify_assets.storage.time_zones import mark_plays
+from spotify_assets.storage.time_zones import check_zone, mark_plays
 
 SEEDED_USER = "me"
 _USER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -87,10 +87,11 @@ def save_login(connection: psycopg.Connection, login: NewLogin) -> None:
     """Stores a new listener, or new tokens for a known one, who keeps all else. The caller commits.
 
     Raises `LoginRefused` for a name or zone that can't be, another account under a known name, or a known account under
-    another name.
+    another name; and `UserError` for a zone that Postgres doesn't know.
     """
     user_id = checked_user_id(login.user_id)
     time_zone = checked_time_zone(login.time_zone)
+    check_zone(connection, time_zone)
     lock_login(connection, user_id, until="commit")
     rows = connection.execute(
         """
@@ -186,15 +187,32 @@ def _take_back(connection: psycopg.Connection, user_id: str) -> _Former:
     return _Former(*row) if row else _Former()
 
 
+def kept_zone(connection: psycopg.Connection, user_id: str) -> str | None:
+    """The zone that a login under this name keeps: a listener's, also one's who was removed; None for a new name."""
+    row = connection.execute(
+        """
+        select time_zone
+        from ops.listeners
+        where user_id = %(user)s
+        union all
+        select time_zone
+        from ops.former_listeners
+        where user_id = %(user)s
+        """,
+        {"user": user_id},
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def has_listeners(connection: psycopg.Connection, api_url: str) -> bool:
-    """Whether anybody ever logged in at this API."""
+    """Whether anybody has a login at this API, one that ended included; who was removed has none."""
     return bool(connection.execute("select 1 from ops.listeners where api_url = %s limit 1", (api_url,)).fetchone())
 
 
 def seed(connection: psycopg.Connection, refresh_token: bytes, api_url: str, now: datetime) -> bool:
-    """Stores the environment's token (ciphertext) as the listener `me`, if nobody ever logged in at this API.
+    """Stores the environment's token (ciphertext) as the listener `me`, if nobody has a login at this API.
 
-    Nothing tells when that consent was given, so it counts from now. Returns whether it did; the caller commits. Raises
+    A `me` who was removed before gets name and zone back. Nothing tells when that consent was given, so it counts from now. Returns whether it did; the caller commits. Raises
     `LoginRefused` when `me` is a listener of another API.
     """
     lock_login(connection, SEEDED_USER, until="commit")

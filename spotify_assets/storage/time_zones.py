@@ -17,7 +17,7 @@ def set_for_all_time(connection: psycopg.Connection, user_id: str, time_zone: st
 
     Raises `UserError` for a zone that Postgres doesn't know.
     """
-    _check(connection, time_zone)
+    check_zone(connection, time_zone)
     changed = connection.execute(
         "update ops.listeners set time_zone = %s where user_id = %s and time_zone <> %s",
         (time_zone, user_id, time_zone),
@@ -33,7 +33,7 @@ def set_from(connection: psycopg.Connection, user_id: str, time_zone: str, day: 
 
     Raises `UserError` for a zone that Postgres doesn't know.
     """
-    _check(connection, time_zone)
+    check_zone(connection, time_zone)
     connection.execute(
         """
         insert into ops.listener_time_zones (user_id, valid_from, time_zone)
@@ -75,13 +75,17 @@ def mark_plays(connection: psycopg.Connection, user_id: str, since: date = date.
 
 
 def in_force(connection: psycopg.Connection, user_id: str, now: datetime) -> str:
-    """The listener's zone at a moment (aware); UTC for somebody without one."""
+    """The zone at a moment (aware) of a listener, or of one who was removed; UTC for somebody without one."""
     row = connection.execute(
         """
         select time_zone
         from (
             select time_zone, null::date as valid_from
             from ops.listeners
+            where user_id = %(user)s
+            union all
+            select time_zone, null
+            from ops.former_listeners
             where user_id = %(user)s
             union all
             select time_zone, valid_from
@@ -97,7 +101,8 @@ def in_force(connection: psycopg.Connection, user_id: str, now: datetime) -> str
     return str(row[0]) if row else "UTC"
 
 
-def _check(connection: psycopg.Connection, time_zone: str) -> None:
+def check_zone(connection: psycopg.Connection, time_zone: str) -> None:
+    """Raises `UserError` for a zone that Postgres doesn't know, such as `localtime`."""
     try:
         with connection.transaction():
             connection.execute("select timestamptz 'epoch' at time zone %s", (time_zone,))

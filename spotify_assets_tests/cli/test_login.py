@@ -82,6 +82,22 @@ def test_a_browser_connects_a_listener_and_later_connects_them_again(new_world: 
     ]
 
 
+def test_who_was_removed_and_comes_back_is_not_asked_for_a_time_zone(new_world: NewWorld) -> None:
+    world = new_world()
+    world.login("alex")
+    world.settings()
+    app(["listeners", "remove", "alex"], standalone_mode=False)
+    back = world.command("login", "alex", "--time-zone", "Asia/Tokyo", BROWSER=world.browser("alex"), TZ="UTC")
+    assert told(back.stdout)[2:4] == [
+        "Time zone: Europe/Berlin.",
+        f"  alex was known with that one and keeps it; to change it: {CHANGE}",
+    ]
+    again = world.command("listeners", "remove", "alex")
+    assert again.returncode == 0, again.stderr
+    back = world.command("login", "alex", BROWSER=world.browser("alex"), TZ="UTC")
+    assert "The time zone is this machine's" not in back.stdout, "it would be dropped"
+
+
 def test_over_ssh_the_address_is_printed_and_the_one_that_comes_back_is_pasted(new_world: NewWorld) -> None:
     """With an app without a secret, whose verifier shows up nowhere either."""
     world = new_world(SPOTIFY_CLIENT_SECRET="")
@@ -129,6 +145,8 @@ def test_without_a_terminal_a_name_has_to_be_given_unless_there_is_only_one(new_
         app(["login", "Alex"], standalone_mode=False)
     with pytest.raises(UserError, match="'Mars' is no time zone"):
         app(["login", "chris", "--time-zone", "Mars"], standalone_mode=False)
+    with pytest.raises(UserError, match="Postgres does not know the time zone 'localtime'"):
+        app(["login", "chris", "--time-zone", "localtime"], standalone_mode=False)
 
 
 def test_in_a_terminal_name_and_time_zone_are_asked_for(new_world: NewWorld) -> None:

@@ -72,6 +72,8 @@ def test_the_list_says_who_is_connected_and_until_when(world: World) -> None:
     assert alex["login_ends_at"] == "2027-02-28T06:00:00+00:00"
     assert alex["changes"] == [["2026-05-02", "Asia/Tokyo"]]
     assert "token" not in str(alex)
+    assert json.loads(command(world, "listeners", "--json").text) == [alex, elsewhere, wanda]
+    assert "--json goes with the list" in sentence(command(world, "listeners", "--json", "remove", "alex"))
 
 
 def test_a_zone_counts_from_a_date_or_for_the_whole_history(world: World) -> None:
@@ -123,6 +125,7 @@ def test_who_is_removed_is_not_polled_and_her_history_stays(world: World) -> Non
     assert world.rows("select user_id from ops.tokens") == [("alex",)]
     assert [polled.user_id for polled in world.tick_without_dagster().polled] == ["alex"]
     assert "removed, history kept" in command(world, "listeners").text
+    assert json.loads(command(world, "listeners", "--json").text)[1]["time_zone"] == "Asia/Tokyo", "the one in force"
     assert snapshot(world.warehouse) == before
     with world.warehouse.connect() as connection:
         connection.execute("delete from ops.builds")  # everything is built anew, on the same dates

@@ -6,6 +6,7 @@ from threading import Barrier, Thread
 import pytest
 from pydantic import SecretStr
 
+from spotify_assets.errors import UserError
 from spotify_assets.settings import Settings
 from spotify_assets.spotify.models import Profile, TokenAnswer
 from spotify_assets.spotify.outcomes import LoginRefused
@@ -130,6 +131,12 @@ def test_a_name_that_can_not_be_is_refused(logins: TokenStore, name: str) -> Non
 def test_a_zone_that_is_none_is_refused(logins: TokenStore, zone: str) -> None:
     with pytest.raises(LoginRefused, match="is no time zone: give one such as Europe/Berlin"):
         log_in(logins, time_zone=zone)
+
+
+def test_a_zone_that_only_this_machine_knows_is_refused(logins: TokenStore) -> None:
+    with pytest.raises(UserError, match="Postgres does not know the time zone 'localtime'"):
+        log_in(logins, time_zone="localtime")
+    assert names(logins) == []
 
 
 def test_a_login_without_a_refresh_token_is_refused(logins: TokenStore) -> None:
