@@ -36,20 +36,23 @@ _UNREACHED = (
 )
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all times in UTC.")]
+
+
 @app.callback(invoke_without_command=True)
-def listeners(context: typer.Context) -> None:
+def listeners(context: typer.Context, as_json: AsJson = False) -> None:
     """The listeners: who is connected, time zones, shown names, removal. Without a command: who is connected.
 
     Example: spotify-assets listeners
     """
     if context.invoked_subcommand is None:
-        list_()
+        list_(as_json)
+    elif as_json:
+        raise UserError("--json goes with the list: spotify-assets listeners list --json")
 
 
 @app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all times in UTC.")] = False,
-) -> None:
+def list_(as_json: AsJson = False) -> None:
     """Show who is connected, until when, and when each was last polled and heard.
 
     Example: spotify-assets listeners list --json
