@@ -19,6 +19,7 @@ from spotify_assets.spotify.governor import Governor
 from spotify_assets.spotify.models import Profile, TokenAnswer
 from spotify_assets.spotify.oauth import SCOPES, SpotifyApp, new_verifier
 from spotify_assets.spotify.outcomes import (
+    AccessRefused,
     Blocked,
     InvalidClient,
     LoginRefused,
@@ -163,6 +164,11 @@ class Consent:
                 f"The Spotify app does not list this account, so nothing is stored for {self.user_id}: its owner adds "
                 f"it under User Management at {DASHBOARD}, then {self._again}."
             )
+        except AccessRefused as refused:
+            problem = (
+                f"Spotify gave {self.user_id} a token and then refused it ({refused.call}), so nothing is stored: "
+                f"{self._again}."
+            )
         except Blocked as blocked:
             problem = self._blocked(blocked.until)
         except Transient as bad_moment:
@@ -171,9 +177,15 @@ class Consent:
 
     def check_for_blocks(self, governor: Governor) -> None:
         """Raises `LoginRefused` while the app may ask Spotify nothing: then a consent would be in vain."""
-        block = governor.standing().block
-        if block:
-            raise LoginRefused(self._blocked(block.until))
+        standing = governor.standing()
+        if standing.block:
+            raise LoginRefused(self._blocked(standing.block.until))
+        if standing.left == 0:
+            raise LoginRefused(
+                f"The budget of {standing.budget} requests in 24 hours is used up, so Spotify can't be asked for the "
+                f"account, and nothing is stored for {self.user_id}: {self._again} when `spotify-assets doctor` shows "
+                "some left, or set SPOTIFY_DAILY_REQUEST_BUDGET higher."
+            )
 
     def _blocked(self, until: datetime) -> str:
         return (

@@ -212,8 +212,8 @@ def has_listeners(connection: psycopg.Connection, api_url: str) -> bool:
 def seed(connection: psycopg.Connection, refresh_token: bytes, api_url: str, now: datetime) -> bool:
     """Stores the environment's token (ciphertext) as the listener `me`, if nobody has a login at this API.
 
-    A `me` who was removed before gets name and zone back. Nothing tells when that consent was given, so it counts from now. Returns whether it did; the caller commits. Raises
-    `LoginRefused` when `me` is a listener of another API.
+    A `me` who was removed before gets name and zone back. Nothing tells when that consent was given, so it counts from
+    now. Returns whether it did; the caller commits. Raises `LoginRefused` when `me` is a listener of another API.
     """
     lock_login(connection, SEEDED_USER, until="commit")
     if has_listeners(connection, api_url):

@@ -11,6 +11,8 @@ from typing import Literal
 import psycopg
 from psycopg.rows import class_row
 
+from spotify_assets.errors import UserError
+
 Status = Literal["connected", "needs_login"]
 
 # Spotify's blog of 2026-06-18: counted from the consent, whatever is refreshed in between.
@@ -20,6 +22,10 @@ MONTHS_TO_LIVE = 6
 LOCK_WAIT = "180s"
 # The first half of the two-part key, so that other advisory locks never meet these.
 _LOCK_SPACE = 0x53504F54
+
+
+class LoginBusy(UserError, psycopg.errors.LockNotAvailable):
+    """Somebody else holds a login's lock for longer than any work on it takes."""
 
 
 def login_ends(consented_at: datetime) -> datetime:
@@ -61,11 +67,17 @@ class Renewed:
 def lock_login(connection: psycopg.Connection, user_id: str, *, until: Literal["commit", "close"]) -> None:
     """Waits for the listener's advisory lock, and keeps it until the transaction or the connection ends.
 
-    Raises `psycopg.errors.LockNotAvailable` after three minutes.
+    Raises `LoginBusy` after three minutes; the transaction is of no more use then.
     """
     connection.execute("select set_config('lock_timeout', %s, false)", (LOCK_WAIT,))
     function = "pg_advisory_xact_lock" if until == "commit" else "pg_advisory_lock"
-    connection.execute(f"select {function}(%s, hashtext(%s))", (_LOCK_SPACE, user_id))
+    try:
+        connection.execute(f"select {function}(%s, hashtext(%s))", (_LOCK_SPACE, user_id))
+    except psycopg.errors.LockNotAvailable:
+        raise LoginBusy(
+            f"Another process has been at work on the login of listener {user_id} for three minutes, so nothing was "
+            "changed: run the command again, after ending what hangs."
+        ) from None
 
 
 def read_login(connection: psycopg.Connection, user_id: str, *, to_write: bool = False) -> StoredLogin | None:

@@ -36,13 +36,10 @@ def while_nobody_lands(warehouse: Warehouse) -> Iterator[None]:
 
 @contextmanager
 def _holding(warehouse: Warehouse, function: LiteralString) -> Iterator[None]:
-    connection = warehouse.connect()
-    try:
+    with warehouse.connect() as connection:
         connection.autocommit = True
         connection.execute(f"select {function}(%s)", (_LOCK,))
         yield
-    finally:
-        connection.close()
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,11 @@ def test_a_code_that_is_used_up_asks_for_another_try(start: Start, logins: Token
             {"status": 429, "headers": {"Retry-After": "7200"}},
             r"before 2026-03-02 08:00 UTC.* then; `spotify-assets doctor`",
         ),
+        (
+            "/v1/me",
+            {"status": 401, "count": 9},
+            r"gave alex a token and then refused it \(GET /me\), so nothing is stored: run `spotify-assets login alex`",
+        ),
     ],
 )
 def test_a_bad_moment_stores_nothing_and_says_when_to_come_back(
@@ -229,6 +234,16 @@ def test_while_the_app_may_ask_nothing_nobody_is_sent_to_spotify(start: Start, l
     asked(spotify).check_for_blocks(governor)
     governor.told_to_wait(QuotaExceeded(START + timedelta(hours=14)))
     with pytest.raises(LoginRefused, match="before 2026-03-02 20:00 UTC, so nothing is stored for alex"):
+        asked(spotify).check_for_blocks(governor)
+
+
+def test_while_the_budget_is_used_up_nobody_is_sent_to_spotify(start: Start, logins: TokenStore) -> None:
+    spotify = start()
+    governor = replace(access(logins, spotify).governor, budget=1)
+    asked(spotify).check_for_blocks(governor)
+    with governor.gate("connection").call():
+        pass
+    with pytest.raises(LoginRefused, match=r"budget of 1 requests in 24 hours is used up.* nothing is stored for alex"):
         asked(spotify).check_for_blocks(governor)
 
 
