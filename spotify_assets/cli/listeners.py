@@ -166,7 +166,7 @@ def _erase(chosen: Settings, warehouse: Warehouse, user: str, yes: bool) -> None
 
     home = dagster_home(chosen)
     with dg.DagsterInstance.get() as instance:
-        places = Erasure(
+        erased = Erasure(
             user_id=user,
             warehouse=warehouse,
             lake=open_lake(chosen),
@@ -177,15 +177,20 @@ def _erase(chosen: Settings, warehouse: Warehouse, user: str, yes: bool) -> None
             progress=_progress,
         ).run()
     table = Table("place", "removed", "left", title=f"What was found of {user}", title_justify="left")
-    for place in places:
+    for place in erased.places:
         if place.found or place.left:
             table.add_row(place.name, str(max(place.found - place.left, 0)), str(place.left))
     console = _console()
     console.print(table if table.row_count else f"Nothing of {user} was found.")
-    console.print(f"Looked at {len(places)} places: every table, the lake, the inbox, Dagster's history. Out of reach:")
+    console.print(
+        f"Looked at {len(erased.places)} places: every table, the lake, the inbox, dbt's notes, Dagster's history. "
+        "Out of reach:"
+    )
     for unreached in _UNREACHED:
         console.print(f"  * {unreached}")
-    if any(place.left for place in places):
+    if erased.problems:
+        raise UserError(" ".join(erased.problems))
+    if any(place.left for place in erased.places):
         raise UserError(f"Something of {user} is left; run the same command again.")
     console.print(f"Nothing of {user} is left in what was looked at.")
 

@@ -2,8 +2,9 @@
 
 Killed anywhere and run again, it completes. The order makes that so: the login goes first, so that nobody polls; then
 what waits to be landed; then the lake, from which alone rows come back; then, in one transaction, the rows, the catalog
-and the finished builds, so that whoever comes next loads and builds anew what is left. The note of whose the history
-was goes last: by it a second try knows the account and the shown name.
+and the finished builds, so that whoever comes next loads and builds anew what is left. The inbox and Dagster's history
+need no build and go before it. The note of whose the history was goes last: by it a second try knows the account and
+the shown name.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,14 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spotify_assets.clock import Clock
-from spotify_assets.errors import UserError
 from spotify_assets.listeners import files, rows
-from spotify_assets.listeners.history import History, Person
+from spotify_assets.listeners.history import History, Person, Traces
 from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.loading import OBJECTS_A_TRANSACTION, load_objects
 from spotify_assets.listening.tick import in_order_of_fetching, not_loaded
 from spotify_assets.modelling.builds import BuildLock
 from spotify_assets.modelling.project import Project
+from spotify_assets.modelling.runner import DbtFailed
 from spotify_assets.modelling.session import BuildSession
 from spotify_assets.storage.lake import Lake, is_key
 from spotify_assets.storage.landing import while_nobody_lands
@@ -40,6 +41,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Erased:
+    """What came of an erasure. `problems` are sentences: what stood in the way of finishing it, with the remedy."""
+
+    places: list[Place]
+    problems: list[str]
+
+
+@dataclass(frozen=True)
 class Erasure:
     """What erasing one listener takes. `progress` shows the loading of what is left in the lake."""
 
@@ -52,7 +61,7 @@ class Erasure:
     history: History
     progress: Progress
 
-    def run(self) -> list[Place]:
+    def run(self) -> Erased:
         """Erases, and counts what was there and what is left. Run again after a kill, it completes.
 
         Waits for polls, loads and builds that are under way. Raises `UserError` where a part is out of reach.
@@ -60,16 +69,19 @@ class Erasure:
         started = datetime.now(UTC)
         before = self._count_data()
         self._remove()
-        self._build()
         files.delete_inbox(self.home, self.user_id)
         note = self._note()
         person = Person(self.user_id, *note) if note else Person(self.user_id)
         shown_before = started if note or any(before.values()) else None
-        self.history.wait_for_runs()
+        under_way = self.history.wait_for_runs()
         traces = self.history.find(person, shown_before)
-        self.history.delete(traces)
-        left = self.history.find(person, shown_before).counts()
-        if not any(left.values()) and not any((self._count_data() | {_NOTE: 0}).values()):
+        self.history.delete(traces, spared=under_way)
+        broken = self._build()
+        files.delete_dbt_notes(self.home)
+        traces_left = self.history.find(person, shown_before)
+        problems = [*broken, *self._of_history(under_way, traces_left)]
+        left = traces_left.counts()
+        if not problems and not any(left.values()) and not any((self._count_data() | {_NOTE: 0}).values()):
             with self.warehouse.connect() as connection:
                 rows.forget_name(connection, self.user_id)
         with self.warehouse.connect() as connection:
@@ -77,7 +89,8 @@ class Erasure:
             rows.vacuum(connection)
         before |= traces.counts()
         left |= self._count_data()
-        return [Place(name, before.get(name, 0), left.get(name, 0)) for name in sorted({*before, *left})]
+        places = [Place(name, before.get(name, 0), left.get(name, 0)) for name in sorted({*before, *left})]
+        return Erased(places, problems)
 
     def _remove(self) -> None:
         """Takes the listener out of the warehouse and the lake, and loads what is left again."""
@@ -105,26 +118,47 @@ class Erasure:
         for batch in self.progress(batches):
             load_objects(self.warehouse, self.lake, batch)
 
-    def _build(self) -> None:
-        """Builds until nothing is left to build, by whomever."""
+    def _build(self) -> list[str]:
+        """Builds until nothing is left to build, by whomever; returns the sentence of what can't be built, if any."""
         while True:
             session = BuildSession(self.warehouse, self.clock, self.project)
             try:
                 outcome = session.audit()
                 if outcome.kind == "built" and not outcome.broken:
                     outcome = session.marts()
+            except DbtFailed as failed:
+                return [self._not_built(str(failed))]
             finally:
                 session.close()
             if outcome.broken:
-                raise UserError(
-                    f"What is left can't be built without {self.user_id}, at {outcome.broken[0].sentence}; "
-                    "mend it, and run the same command again."
-                )
+                return [self._not_built(outcome.broken[0].sentence)]
             if outcome.kind != "left":
-                return
+                return []
             holder = BuildLock(self.warehouse)
             holder.take(wait=True)
             holder.release()
+
+    def _not_built(self, why: str) -> str:
+        return (
+            f"What is left can't be built without {self.user_id}, so the models may still show what only that person "
+            f"played ({why}): mend it, and run the same command again."
+        )
+
+    def _of_history(self, under_way: list[str], left: Traces) -> list[str]:
+        problems = []
+        if under_way:
+            problems.append(
+                f"Runs in Dagster are still under way and may name {self.user_id} yet: run the same command again when "
+                f"they have ended, or, for one that was killed, an hour after it began: {', '.join(under_way)}."
+            )
+        if left.backfills:
+            keys = ", ".join(f"'{key}'" for key in left.backfills)
+            problems.append(
+                f"Dagster can't delete backfills, and some name {self.user_id}: run "
+                f'"delete from bulk_actions where key in ({keys})" in the database of its history, and the same '
+                "command again."
+            )
+        return problems
 
     def _note(self) -> tuple[str | None, str | None] | None:
         """(account, shown name) of the listener, if there ever was a login."""
@@ -139,4 +173,5 @@ class Erasure:
         return counts | {
             "the lake": files.count_in_lake(self.lake, self.user_id),
             "the inbox in the home": files.count_in_inbox(self.home, self.user_id),
+            "dbt's logs and results in the home": files.count_in_dbt_notes(self.home, self.user_id),
         }

@@ -1,10 +1,11 @@
-"""A listener's files: their folders in the lake, and the inbox into which exports are dropped."""
+"""A listener's files: their folders in the lake, the inbox into which exports are dropped, and what dbt notes."""
 
 import re
 import shutil
 from pathlib import Path
 
 from spotify_assets.errors import UserError
+from spotify_assets.listeners.history import Person
 from spotify_assets.storage.lake import Lake
 
 _DATASET = re.compile("[a-z0-9_]+/")
@@ -51,3 +52,19 @@ def delete_inbox(home: Path, user_id: str) -> None:
         raise UserError(
             f"The inbox {folder} can't be deleted ({error.strerror}: {error.filename}); delete it, and run again."
         ) from error
+
+
+def count_in_dbt_notes(home: Path, user_id: str) -> int:
+    """How many of dbt's logs and results in the home name the listener, as an error that quotes a row does."""
+    person = Person(user_id)
+    return sum(person.is_named_in(path.read_text(errors="replace")) for path in _dbt_notes(home))
+
+
+def delete_dbt_notes(home: Path) -> None:
+    """Deletes dbt's logs and results in the home, which nothing reads; dbt makes them anew."""
+    for path in _dbt_notes(home):
+        path.unlink(missing_ok=True)
+
+
+def _dbt_notes(home: Path) -> list[Path]:
+    return [path for name in ("dbt.log*", "run_results.json") for path in (home / "dbt").rglob(name) if path.is_file()]

@@ -1,7 +1,8 @@
 """A listener in Dagster's history: runs, their events and logs, dynamic partitions, ticks and backfills.
 
-All of it is found and deleted through Dagster's public interface, so it works on SQLite and on Postgres. What SQLite
-keeps of deleted runs (their files, their tags, the room of deleted rows) is swept afterwards.
+All of it is found through Dagster's public interface, on SQLite and on Postgres, and all but backfills is deleted
+through it too: for those it has nothing. In SQLite they are deleted here, and so is what it keeps of deleted runs
+(their files, their tags, the room of deleted rows); in Postgres they stay, and a sentence says how they go.
 """
 
 import json
@@ -106,12 +107,16 @@ class History:
                 found.backfills.append(backfill.backfill_id)
         return found
 
-    def delete(self, found: Traces) -> None:
-        """Deletes what was found. Where that are runs, the assets' and checks' latest state goes with them."""
-        if found.runs:
+    def delete(self, found: Traces, spared: Sequence[str] = ()) -> None:
+        """Deletes what was found, but the `spared` runs, which are under way: what they write last would stay.
+
+        Where any run goes, the assets' and checks' latest state goes with it. Backfills go in SQLite only.
+        """
+        runs = [run_id for run_id in found.runs if run_id not in spared]
+        if runs:
             # A deleted run would live on in the results of its checks and as its assets' last materialization.
             self.instance.wipe_assets(list(self.instance.get_asset_keys()))
-        for run_id in found.runs:
+        for run_id in runs:
             self.instance.compute_log_manager.delete_logs(prefix=[run_id])
             self.instance.delete_run(run_id)
         for name, key in found.partitions:
@@ -120,13 +125,17 @@ class History:
             self.instance.purge_ticks(origin_id, selector_id, before=time.time() + 1)
         self._sweep_sqlite(found.backfills)
 
-    def wait_for_runs(self) -> None:
-        """Waits up to a minute for runs that are under way, whose last events are still to be written."""
+    def wait_for_runs(self) -> list[str]:
+        """Waits up to a minute for runs that are under way, whose last events are still to be written.
+
+        Returns the ids of those that still are.
+        """
         until = time.monotonic() + _PATIENCE
         since = datetime.now(UTC) - _OLDEST
         filters = dg.RunsFilter(statuses=_UNDER_WAY, created_after=since)
-        while self.instance.get_run_records(filters) and time.monotonic() < until:
+        while (records := self.instance.get_run_records(filters)) and time.monotonic() < until:
             time.sleep(0.5)
+        return [record.dagster_run.run_id for record in records]
 
     def _texts(self, run: dg.DagsterRun) -> Iterator[str]:
         yield dg.serialize_value(run)
