@@ -17,12 +17,12 @@ from spotify_assets.settings import settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.callback import Callback
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent, checked_redirect_uri, pasted_code
-from spotify_assets.spotify.logins import checked_time_zone, checked_user_id, kept_zone
+from spotify_assets.spotify.logins import checked_time_zone, checked_user_id
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.spotify.stored import login_ends
 from spotify_assets.spotify.tokens import Listener
-from spotify_assets.storage.time_zones import check_zone
+from spotify_assets.storage.time_zones import check_zone, kept_zone
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 
 WAIT_SECONDS = 300.0

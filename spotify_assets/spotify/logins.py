@@ -187,23 +187,6 @@ def _take_back(connection: psycopg.Connection, user_id: str) -> _Former:
     return _Former(*row) if row else _Former()
 
 
-def kept_zone(connection: psycopg.Connection, user_id: str) -> str | None:
-    """The zone that a login under this name keeps: a listener's, also one's who was removed; None for a new name."""
-    row = connection.execute(
-        """
-        select time_zone
-        from ops.listeners
-        where user_id = %(user)s
-        union all
-        select time_zone
-        from ops.former_listeners
-        where user_id = %(user)s
-        """,
-        {"user": user_id},
-    ).fetchone()
-    return str(row[0]) if row else None
-
-
 def has_listeners(connection: psycopg.Connection, api_url: str) -> bool:
     """Whether anybody has a login at this API, one that ended included; who was removed has none."""
     return bool(connection.execute("select 1 from ops.listeners where api_url = %s limit 1", (api_url,)).fetchone())

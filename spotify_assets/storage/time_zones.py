@@ -101,6 +101,23 @@ def in_force(connection: psycopg.Connection, user_id: str, now: datetime) -> str
     return str(row[0]) if row else "UTC"
 
 
+def kept_zone(connection: psycopg.Connection, user_id: str) -> str | None:
+    """The zone that a login under this name keeps: a listener's, also one's who was removed; None for a new name."""
+    row = connection.execute(
+        """
+        select time_zone
+        from ops.listeners
+        where user_id = %(user)s
+        union all
+        select time_zone
+        from ops.former_listeners
+        where user_id = %(user)s
+        """,
+        {"user": user_id},
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def check_zone(connection: psycopg.Connection, time_zone: str) -> None:
     """Raises `UserError` for a zone that Postgres doesn't know, such as `localtime`."""
     try:
