@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,9 @@ from spotify_assets.storage.lake import open_lake
 from spotify_assets.storage.time_zones import set_for_all_time, set_from
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 
+LONGEST_NAME = 100
+# Spotify was founded on the first of them; nobody moves that far ahead of the second.
+EARLIEST, LATEST = date(2006, 4, 23), date(2100, 1, 1)
 app = typer.Typer(help="The listeners: who is connected, time zones, shown names, removal.")
 
 User = Annotated[str, typer.Argument(metavar="USER", help="The listener's local name.")]
@@ -81,6 +84,8 @@ def set_(
     Example: spotify-assets listeners set ada --time-zone Asia/Tokyo --from 2026-05-02
     """
     zone = checked_time_zone(time_zone)
+    if first and not EARLIEST <= first.date() <= LATEST:
+        raise UserError(f"--from {first:%Y-%m-%d} is no day of listening: give one between {EARLIEST} and {LATEST}.")
     with open_warehouse(settings()).connect() as connection:
         known_listener(connection, user)
         if first:
@@ -100,8 +105,8 @@ def rename(user: User, name: Annotated[str, typer.Argument(metavar="NAME", help=
     Example: spotify-assets listeners rename ada "Ada L."
     """
     shown = name.strip()
-    if not shown:
-        raise UserError(f"An empty name can't be shown for {user}: give another one.")
+    if not shown or not shown.isprintable() or len(shown) > LONGEST_NAME:
+        raise UserError(f"That name can't be shown for {user}: give up to {LONGEST_NAME} printable characters.")
     with open_warehouse(settings()).connect() as connection:
         known_listener(connection, user)
         connection.execute("update ops.listeners set display_name = %s where user_id = %s", (shown, user))

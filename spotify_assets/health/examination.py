@@ -68,7 +68,8 @@ class _Opening:
         old = self.spotify.access.tokens.under_old_key(self.settings.spotify_api_url)
         if old:
             says = f"still under an older key: {', '.join(old)}"
-            return Finding(LOGINS, "yellow", says, "keep the older keys until each has been refreshed, or has logged in again")
+            remedy = "keep the older keys until each has been refreshed, or has logged in again"
+            return Finding(LOGINS, "yellow", says, remedy)
         return Finding(LOGINS, "green", "all are under the first key")
 
 

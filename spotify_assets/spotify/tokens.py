@@ -154,6 +154,9 @@ class TokenStore:
         with self.warehouse.connect() as connection:
             if not logins.has_listeners(connection, api_url):
                 return logins.seed(connection, self.cipher.encrypt(given), api_url, now)
+            login = stored.read_login(connection, logins.SEEDED_USER)
+            if login is None or login.status != "needs_login":
+                return False
             stored.lock_login(connection, logins.SEEDED_USER, until="commit")
             login = stored.read_login(connection, logins.SEEDED_USER)
             if login is None or login.api_url != api_url or login.status != "needs_login":
@@ -181,7 +184,7 @@ class TokenStore:
             connection.autocommit = True
             try:
                 stored.lock_login(connection, user_id, until="close")
-            except psycopg.errors.LockNotAvailable:
+            except stored.LoginBusy:
                 raise Transient("POST /api/token", "another process holds the token's lock", user_id) from None
             return self._access_token(connection, user_id, app, rejected)
 
