@@ -108,7 +108,23 @@ def test_rename_changes_the_shown_name_only(world: World) -> None:
     assert "Zoë [b]L.[/b]" in command(world, "listeners").text
     world.login("alex")
     assert world.rows("select display_name from ops.listeners") == [("Zoë [b]L.[/b]",)], "a new login keeps it"
-    assert "empty name" in sentence(command(world, "listeners", "rename", "alex", " "))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("rename", "ada", "B\n\x1b[31mred"), "can't be shown"),
+        (("rename", "ada", "\udcff"), "can't be shown"),
+        (("rename", "ada", "x" * 101), "can't be shown"),
+        (("rename", "ada", "  "), "can't be shown"),
+        (("set", "ada", "--time-zone", "UTC", "--from", "0001-01-01"), "no day of listening"),
+        (("set", "ada", "--time-zone", "UTC", "--from", "9999-12-31"), "no day of listening"),
+    ],
+)
+def test_what_can_not_be_kept_is_refused_in_a_sentence(world: World, words: tuple[str, ...], says: str) -> None:
+    said = command(world, "listeners", *words)
+
+    assert (said.code, says in said.text) == (1, True), said.text
 
 
 def test_who_is_removed_is_not_polled_and_her_history_stays(world: World) -> None:
