@@ -18,7 +18,8 @@ from spotify_assets.errors import UserError
 from spotify_assets.listeners.overview import Overview, all_listeners, known_listener
 from spotify_assets.listeners.rows import forget_login
 from spotify_assets.settings import Settings, settings
-from spotify_assets.spotify.logins import SEEDED_USER, checked_time_zone, checked_user_id
+from spotify_assets.spotify.logins import checked_time_zone, checked_user_id
+from spotify_assets.spotify.seeds import given_seed, spend_seed
 from spotify_assets.storage.lake import open_lake
 from spotify_assets.storage.time_zones import set_for_all_time, set_from
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
@@ -126,7 +127,10 @@ def remove(
     chosen = settings()
     warehouse = open_warehouse(chosen)
     checked_user_id(user)
-    _refuse_who_would_come_back(chosen, warehouse, user)
+    seed = given_seed(chosen)
+    if seed:
+        with warehouse.connect() as connection:
+            spend_seed(connection, seed, chosen.spotify_api_url)
     if erase:
         _erase(chosen, warehouse, user, yes)
         return
@@ -137,20 +141,6 @@ def remove(
         f"{user} is disconnected and not polled any more. What was landed and loaded stays; to erase that too: "
         f"spotify-assets listeners remove {user} --erase"
     )
-
-
-def _refuse_who_would_come_back(chosen: Settings, warehouse: Warehouse, user: str) -> None:
-    token = chosen.spotify_refresh_token
-    if token is None or not token.get_secret_value().strip():
-        return
-    with warehouse.connect() as connection:
-        rows = connection.execute("select user_id from ops.listeners where api_url = %s", (chosen.spotify_api_url,))
-        here = [name for (name,) in rows.fetchall()]
-    if user == SEEDED_USER or here == [user]:
-        raise UserError(
-            f"{user} was not removed: the next poll would connect SPOTIFY_REFRESH_TOKEN again, as {SEEDED_USER}; "
-            "unset it first."
-        )
 
 
 def _erase(chosen: Settings, warehouse: Warehouse, user: str, yes: bool) -> None:

@@ -30,6 +30,7 @@ from spotify_assets.spotify.models import Profile, TokenAnswer
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.outcomes import LoginRefused, Transient
 from spotify_assets.spotify.refreshing import refreshed, usable
+from spotify_assets.spotify.seeds import given_seed, spend_seed
 from spotify_assets.spotify.stored import Renewed, Status, StoredLogin
 from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse
@@ -140,20 +141,21 @@ class TokenStore:
             logins.save_login(connection, login)
 
     def seed_from_environment(self, settings: Settings) -> bool:
-        """Makes SPOTIFY_REFRESH_TOKEN the listener `me` if nobody ever logged in at SPOTIFY_API_URL; tells if it did.
+        """Makes SPOTIFY_REFRESH_TOKEN the listener `me` if nobody has a login at SPOTIFY_API_URL; tells if it did.
 
+        A token does that when it is first seen, or never: who was removed doesn't come back by it.
         Where `me` has to log in again, a token other than the stored one renews the login. The consent counts from the
         first sight of a token. Raises `LoginRefused` when `me` is a listener of another API.
         """
-        token = settings.spotify_refresh_token
-        if token is None or not token.get_secret_value().strip():
+        given = given_seed(settings)
+        if given is None:
             return False
         api_url = settings.spotify_api_url
-        given = token.get_secret_value().strip()
         now = self.clock.now()
         with self.warehouse.connect() as connection:
+            is_new = spend_seed(connection, given, api_url)
             if not logins.has_listeners(connection, api_url):
-                return logins.seed(connection, self.cipher.encrypt(given), api_url, now)
+                return is_new and logins.seed(connection, self.cipher.encrypt(given), api_url, now)
             login = stored.read_login(connection, logins.SEEDED_USER)
             if login is None or login.status != "needs_login":
                 return False

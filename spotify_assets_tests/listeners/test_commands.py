@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from spotify_assets.clock import clock_from
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.listeners.leaving import Said, command
@@ -157,14 +159,28 @@ def test_who_is_removed_is_not_polled_and_her_history_stays(world: World) -> Non
     assert snapshot(world.warehouse) == before, "she is back, in the zones that she had"
 
 
-def test_who_would_come_back_at_the_next_poll_is_not_removed(world: World) -> None:
+def test_who_was_removed_does_not_come_back_by_the_environments_token(world: World) -> None:
+    """The daemon has the token in its environment, though the shell of whoever removes the listener may not."""
+
+    def connected_by_a_tick() -> list[str]:
+        chosen = world.settings()
+        spotify = SpotifyAccess.open(chosen, world.warehouse, clock_from(chosen))
+        return [listener.user_id for listener in spotify.listeners()]
+
     world.monkeypatch.setenv("SPOTIFY_REFRESH_TOKEN", "canary")
-    world.login("alex")
-    assert "unset it first" in sentence(command(world, "listeners", "remove", "alex", "--erase", "--yes"))
-    assert "unset it first" in sentence(command(world, "listeners", "remove", "me"))
-    assert world.rows("select user_id from ops.tokens") == [("alex",)]
+    assert connected_by_a_tick() == ["me"]
+    with world.warehouse.connect() as connection:
+        connection.execute("update ops.tokens set refresh_token = 'rotated since'")
     world.monkeypatch.delenv("SPOTIFY_REFRESH_TOKEN")
+    assert command(world, "listeners", "remove", "me").code == 0
+    world.monkeypatch.setenv("SPOTIFY_REFRESH_TOKEN", "canary")
+    assert connected_by_a_tick() == []
+
+    world.login("alex")
+    world.monkeypatch.setenv("SPOTIFY_REFRESH_TOKEN", "one that no tick has seen")
     assert command(world, "listeners", "remove", "alex").code == 0
+    assert connected_by_a_tick() == []
+    assert "canary" not in str(snapshot(world.warehouse, "ops"))
 
 
 def test_nothing_is_erased_unless_the_name_is_typed(world: World) -> None:

@@ -28,6 +28,11 @@ create table ops.former_listeners (
 );
 comment on table ops.former_listeners is 'Who was removed and whose history stays: whose it is, and where the days begin. The same account may log in again.';
 
+create table ops.spent_seeds (
+    token_digest text primary key
+);
+comment on table ops.spent_seeds is 'A one-way digest of each SPOTIFY_REFRESH_TOKEN that was seen: it makes a listener once, and not again after a removal.';
+
 create table ops.requests (
     request_id bigint generated always as identity primary key,
     api_url text not null,
