@@ -23,7 +23,18 @@ _numbers = count(1)
 _outcomes = pytest.StashKey[str]()
 
 
-_LONGEST = ("test_real_polls", "test_kills", "test_two_at_once", "test_ui", "test_connections")
+_LONGEST = (
+    "test_real_polls",
+    "test_kills",
+    "test_two_at_once",
+    "test_ui",
+    "test_connections",
+    "test_month",
+    "test_erasure",
+    "test_logins_that_last",
+    "test_failures",
+    "test_secrets",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

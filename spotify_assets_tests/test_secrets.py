@@ -282,7 +282,7 @@ CANARY = "canary/planted+in a place"
         ("url.log", b"http://127.0.0.1/?code=canary%2Fplanted%2Bin%20a%20place"),
         ("basic.log", b64encode(CANARY.encode())),
         ("hex.log", b"\\x" + CANARY.encode().hex().encode()),
-        ("object.json.gz", gzip.compress(f"{{{CANARY}}}".encode())),
+        ("object.json.gz", gzip.compress(f"{{{CANARY}}}".encode(), mtime=0)),
         ("snapshot", zlib.compress(CANARY.encode())),
         (CANARY, b"the name says it"),
     ],
@@ -316,7 +316,7 @@ def test_the_search_finds_what_is_planted_in_a_table(warehouse: Warehouse, kind:
         "bytea": f"so {CANARY}".encode(),
         "text[]": ["so", CANARY],
         "jsonb": f'{{"so": "{CANARY}"}}',
-        "packed": gzip.compress(CANARY.encode()),
+        "packed": gzip.compress(CANARY.encode(), mtime=0),
     }
     with warehouse.connect() as connection:
         connection.execute(f"create table ops.planted (place {'bytea' if kind == 'packed' else kind})".encode())
