@@ -53,7 +53,7 @@ def arm(moment: str, count: int) -> None:
     elif moment == "commit":
         from spotify_assets.listening import loading
 
-        _after(loading, "_note_as_loaded", came)
+        _after(loading, "note_as_loaded", came)
     elif moment == "load":
         from spotify_assets.listening import loading
 

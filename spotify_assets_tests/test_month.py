@@ -1,6 +1,6 @@
 """A simulated month, one tick each half hour: what a budget of 500 calls a day bears, and what trouble costs.
 
-`make test` runs two days of it, `make soak` thirty.
+`make test` runs a day or two of it, `make soak` thirty.
 """
 
 import os
@@ -33,6 +33,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 TICK = timedelta(minutes=30)
 DAY = timedelta(days=1)
 DAYS = size(2, 30)
+SHARED_DAYS = size(1, 30)
 BUDGET = 500
 Keys = set[tuple[int, str]]
 
@@ -175,7 +176,10 @@ def test_a_month_of_trouble_costs_no_play_that_spotify_still_offered(
     assert most_calls_in_a_day(calls) <= BUDGET
     refused = Counter(call.status for call in calls if call.path.startswith("/v1/"))
     assert 1 <= refused[429] <= 5  # the polls that were under way together when the block came
-    assert 0 < refused[503] < 100
+    polls = [call for call in calls if call.path == "/v1/me/player/recently-played" and call.status == 503]
+    # Four tries of five listeners at each of six ticks would be 120.
+    assert 0 < len(polls) < 100
+    assert refused[503] >= len(polls)
 
 
 def test_fifteen_listeners_share_a_budget_that_is_too_small(
@@ -199,7 +203,7 @@ def test_fifteen_listeners_share_a_budget_that_is_too_small(
             world.login(user)
         polled: dict[str, list[datetime]] = {user: [] for user in users}
         at = START
-        while at < START + DAYS * DAY:
+        while at < START + SHARED_DAYS * DAY:
             world.at(at)
             for outcome in world.tick_without_dagster(build=False).polled:
                 assert outcome.failure is None
@@ -212,15 +216,15 @@ def test_fifteen_listeners_share_a_budget_that_is_too_small(
         for number, user in enumerate(users):
             gaps = [later - earlier for earlier, later in zip(polled[user], polled[user][1:], strict=False)]
             sums = lives.sums(user, polled[user][-1], stored(world, user))
-            rows.append((user, 10 + 15 * number, round(len(polled[user]) / DAYS, 1), max(gaps), *sums))
+            rows.append((user, 10 + 15 * number, round(len(polled[user]) / SHARED_DAYS, 1), max(gaps), *sums))
         show(
-            f"{DAYS} days, 15 listeners, budget {BUDGET}",
+            f"{SHARED_DAYS} days, 15 listeners, budget {BUDGET}",
             ["listener", "plays a day", "polls a day", "longest gap", *PLAYS[1:]],
             rows,
         )
 
     assert most_calls_in_a_day(calls) <= BUDGET
-    assert sum(len(times) for times in polled.values()) >= 0.9 * 480 * DAYS
+    assert sum(len(times) for times in polled.values()) >= 0.9 * 480 * SHARED_DAYS
     assert max(row[3] for row in rows) <= timedelta(hours=1)
     # What half-hourly polls of everybody would have got and these did not: bursts of an offline phone, mostly.
     assert 100 * sum(row[5] for row in rows) <= sum(row[4] for row in rows)

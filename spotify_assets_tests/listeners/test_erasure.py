@@ -29,6 +29,7 @@ from spotify_assets_tests.listeners.leaving import (
     traces,
     two_listeners,
 )
+from spotify_assets_tests.sizes import size
 from spotify_assets_tests.test_two_at_once import wait_until
 from spotify_assets_tests.ticks import POLLS, fault
 from spotify_assets_tests.world import World, snapshot
@@ -158,7 +159,7 @@ MOMENTS: list[tuple[object, str, int]] = [
 ]
 
 
-@pytest.mark.parametrize("between", ["nothing", "ticks"])
+@pytest.mark.parametrize("between", size(["nothing"], ["nothing", "ticks"]))
 def test_an_erasure_that_dies_anywhere_and_is_run_again_completes(
     world: World, new_warehouse: NewWarehouse, between: str
 ) -> None:
