@@ -26,7 +26,7 @@ from spotify_assets.storage.lake import Lake, is_key
 from spotify_assets.storage.landing import while_nobody_lands
 from spotify_assets.storage.warehouse import Warehouse
 
-_NOTE = "ops.former_listeners"
+_NOTE = "ops.unconnected_listeners"
 Progress = Callable[[list[list[str]]], Iterable[list[str]]]
 """Given batches of keys, gives them back one by one and shows how far it is."""
 
@@ -164,7 +164,7 @@ class Erasure:
         """(account, shown name) of the listener, if there ever was a login."""
         with self.warehouse.connect() as connection:
             return connection.execute(
-                "select account_id, display_name from ops.former_listeners where user_id = %s", (self.user_id,)
+                "select account_id, display_name from ops.unconnected_listeners where user_id = %s", (self.user_id,)
             ).fetchone()
 
     def _count_data(self) -> dict[str, int]:

@@ -60,7 +60,7 @@ def all_listeners(connection: psycopg.Connection, api_url: str, now: datetime) -
             from ops.listeners
             union all
             select user_id, display_name, 'removed', null, null, null, time_zone
-            from ops.former_listeners
+            from ops.unconnected_listeners
         ) as known
         left join ops.tokens as tokens using (user_id)
         order by known.user_id

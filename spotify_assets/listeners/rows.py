@@ -27,7 +27,7 @@ CATALOG = (
     "ops.version_sightings",
 )
 # Deleted by `forget_login` and `forget_name`, and the calls, which are kept without their name: the app made them.
-_NOT_BY_ROW = (*CATALOG, "ops.listeners", "ops.tokens", "ops.former_listeners", "ops.requests")
+_NOT_BY_ROW = (*CATALOG, "ops.listeners", "ops.tokens", "ops.unconnected_listeners", "ops.requests")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def forget_login(connection: psycopg.Connection, user_id: str, now: datetime) ->
     lock_login(connection, user_id, until="commit")
     noted = connection.execute(
         """
-        insert into ops.former_listeners (user_id, account_id, display_name, time_zone, removed_at)
+        insert into ops.unconnected_listeners (user_id, account_id, display_name, time_zone, removed_at)
         select user_id, account_id, display_name, time_zone, %s
         from ops.listeners
         where user_id = %s
@@ -145,7 +145,7 @@ def _delete(connection: psycopg.Connection, user_id: str) -> Iterator[tuple[str,
 
 def forget_name(connection: psycopg.Connection, user_id: str) -> None:
     """Deletes the note of whose the history was. The caller commits."""
-    connection.execute("delete from ops.former_listeners where user_id = %s", (user_id,))
+    connection.execute("delete from ops.unconnected_listeners where user_id = %s", (user_id,))
 
 
 def vacuum(connection: psycopg.Connection) -> None:

@@ -101,7 +101,7 @@ def save_login(connection: psycopg.Connection, login: NewLogin) -> None:
             from ops.listeners
             union all
             select user_id, account_id, %(api)s
-            from ops.former_listeners
+            from ops.unconnected_listeners
         ) as known
         where user_id = %(user)s or account_id in (%(account)s, %(id)s)
         """,
@@ -182,7 +182,7 @@ class _Former:
 def _take_back(connection: psycopg.Connection, user_id: str) -> _Former:
     """What was kept of a listener who was removed and now logs in again; it is kept no longer."""
     row = connection.execute(
-        "delete from ops.former_listeners where user_id = %s returning display_name, time_zone", (user_id,)
+        "delete from ops.unconnected_listeners where user_id = %s returning display_name, time_zone", (user_id,)
     ).fetchone()
     return _Former(*row) if row else _Former()
 

@@ -85,7 +85,7 @@ def in_force(connection: psycopg.Connection, user_id: str, now: datetime) -> str
             where user_id = %(user)s
             union all
             select time_zone, null
-            from ops.former_listeners
+            from ops.unconnected_listeners
             where user_id = %(user)s
             union all
             select time_zone, valid_from
@@ -110,7 +110,7 @@ def kept_zone(connection: psycopg.Connection, user_id: str) -> str | None:
         where user_id = %(user)s
         union all
         select time_zone
-        from ops.former_listeners
+        from ops.unconnected_listeners
         where user_id = %(user)s
         """,
         {"user": user_id},

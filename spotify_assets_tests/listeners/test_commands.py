@@ -154,7 +154,7 @@ def test_who_is_removed_is_not_polled_and_her_history_stays(world: World) -> Non
     with pytest.raises(LoginRefused, match="belongs to another Spotify account"):
         world.login("wanda-w", "zed")
     world.login("wanda-w", "wanda")
-    assert world.rows("select count(*) from ops.former_listeners") == [(0,)]
+    assert world.rows("select count(*) from ops.unconnected_listeners") == [(0,)]
     world.build()
     assert snapshot(world.warehouse) == before, "she is back, in the zones that she had"
 

@@ -9,7 +9,7 @@ with changes as (
         user_id,
         null::date as valid_from,
         time_zone
-    from {{ source('ops', 'former_listeners') }}
+    from {{ source('ops', 'unconnected_listeners') }}
     union all
     select
         user_id,

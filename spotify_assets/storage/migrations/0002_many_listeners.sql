@@ -19,14 +19,14 @@ create table ops.listener_time_zones (
 );
 comment on table ops.listener_time_zones is 'Dated changes: from local midnight of valid_from on this zone counts, before the first of them ops.listeners.time_zone.';
 
-create table ops.former_listeners (
+create table ops.unconnected_listeners (
     user_id text primary key,
     account_id text unique,
     display_name text,
     time_zone text not null,
-    removed_at timestamptz not null
+    removed_at timestamptz
 );
-comment on table ops.former_listeners is 'Who was removed and whose history stays: whose it is, and where the days begin. The same account may log in again.';
+comment on table ops.unconnected_listeners is 'Whose history is here without a login: who was removed, or (removed_at is null) only ever imported. A login takes the row back.';
 
 create table ops.spent_seeds (
     token_digest text primary key
