@@ -8,13 +8,13 @@
     {%- set fresh = arg_dict['temp_relation'] -%}
     {%- set keys = arg_dict['unique_key'] -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
-    {%- set scopes = config.get('meta', {}).get('scopes', []) -%}
+    {%- set scope = config.get('meta', {}).get('scope') -%}
 
     create unique index on {{ fresh }} ({{ keys | join(', ') }});
     analyze {{ fresh }};
 
     delete from {{ target }} as stored
-    using {{ rows_in_scope(target, scopes) }} as in_scope
+    using {{ rows_in_scope(target, scope) }} as in_scope
     where
         {% for key in keys -%}
         stored.{{ key }} = in_scope.{{ key }} and

@@ -58,6 +58,31 @@ def replace_quarantine(cur: Cursor, pages: Sequence[LandedPage]) -> bool:
     return removed + cur.rowcount > 0
 
 
+def note_polled_spans(cur: Cursor, pages: Sequence[LandedPage]) -> None:
+    """Adds what these pages prove: all plays from the oldest on a page to the moment of asking. No page, no proof.
+
+    Takes no version of `raw`, so that a quiet poll needs no build: what shows it are views.
+    """
+    spans = [
+        (landed.user_id, min(times), max(landed.fetched_at, *times))
+        for landed in pages
+        if (times := [play.played_at for play in landed.page.plays])
+    ]
+    columns = [("user_id", "text"), ("starts_at", "timestamptz"), ("ends_at", "timestamptz")]
+    copy_rows(cur, "staged_spans", columns, spans)
+    cur.execute(
+        """
+        insert into raw.polled_spans as p (user_id, spans)
+        select user_id, range_agg(tstzrange(starts_at, ends_at, '[]'))
+        from staged_spans
+        group by user_id
+        on conflict (user_id) do update
+        set spans = p.spans + excluded.spans
+        where not excluded.spans <@ p.spans
+        """
+    )
+
+
 def note_as_loaded(cur: Cursor, pages: Sequence[LandedPage]) -> None:
     """Writes into the ledger that these pages are loaded, at the present version of `raw`."""
     columns = [

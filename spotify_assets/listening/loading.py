@@ -17,6 +17,7 @@ from spotify_assets.listening.ledger import (
     LandedPage,
     faults_of,
     note_as_loaded,
+    note_polled_spans,
     replace_quarantine,
 )
 from spotify_assets.listening.pages import read_page, unreadable_page
@@ -82,6 +83,7 @@ def _load(cur: Cursor, pages: list[LandedPage]) -> Loaded:
     cur.execute("select version from ops.raw_version for update")
     new, changed, days = _upsert_plays(cur)
     ids = load_versions(cur, _sightings(pages))
+    note_polled_spans(cur, pages)
     quarantine_changed = replace_quarantine(cur, pages)
     if days or ids or quarantine_changed:
         _take_version(cur, new.total(), days, ids)

@@ -47,7 +47,6 @@ def build_dbt_assets(project: Project) -> list[dg.AssetsDefinition]:
     @dbt_assets(
         manifest=manifest,
         select="tag:audit",
-        exclude="tag:scope",
         name="dbt_audit",
         dagster_dbt_translator=translator,
         required_resource_keys=_RESOURCES,
@@ -58,7 +57,6 @@ def build_dbt_assets(project: Project) -> list[dg.AssetsDefinition]:
     @dbt_assets(
         manifest=manifest,
         select="tag:marts",
-        exclude="tag:scope",
         name="dbt_marts",
         dagster_dbt_translator=translator,
         required_resource_keys=_RESOURCES,

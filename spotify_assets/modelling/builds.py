@@ -12,6 +12,7 @@ from typing import Literal
 import psycopg
 
 from spotify_assets.clock import Clock
+from spotify_assets.modelling import scope
 from spotify_assets.storage.warehouse import Warehouse
 
 _LOCK = 4_207_735_214_310_556_162  # any number that no other program on the same database takes
@@ -94,8 +95,10 @@ def read_plan(connection: psycopg.Connection, code_hash: str, relations: Sequenc
 
 
 def start(connection: psycopg.Connection, todo: Plan, clock: Clock, run_id: str | None) -> int:
-    """Writes the row that makes this the current build (the scope views read it), and returns its number."""
+    """Writes the build's row, finds what it is about, and returns its number."""
     with connection.transaction():
+        if todo.kind == "incremental":
+            scope.fill(connection, todo.from_version, todo.to_version)
         return _one(
             connection,
             "insert into ops.builds (from_version, to_version, code_hash, is_full, started_at, run_id) "
@@ -114,6 +117,7 @@ def finish(connection: psycopg.Connection, build_id: int, clock: Clock) -> None:
         )
         connection.execute("delete from ops.changed_days where version <= %s", (version,))
         connection.execute("delete from ops.changed_ids where version <= %s", (version,))
+        scope.empty(connection)
 
 
 class BuildLock:

@@ -9,34 +9,47 @@ from psycopg import sql
 from spotify_assets.markdown import markdown_table
 from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 
-_COUNTED_UP_TO = 200_000
+_COUNTED_UP_TO = 5_000
 
 # What is shown where there is a single listener, `%(user)s`. Tracks and artists too: they tell what was played.
 _PREVIEWS = {
     "fct_plays": """
-        select played_at, track_name, main_artist_name, source
+        select played_at, coalesce(track_name, title) as title,
+            coalesce(main_artist_name, artist_name) as artist, ms_played, source
         from marts.fct_plays
         left join marts.dim_tracks using (track_id)
         where user_id = %(user)s
         order by played_at desc
         limit 10""",
     "top_tracks": """
-        select rank, track_name, main_artist_name, plays, ms_listened_estimate
+        select rank, track_name, main_artist_name, plays, ms_listened
         from marts.top_tracks
         where user_id = %(user)s and period_kind = 'all_time'
-        order by rank, last_played_at desc, track_id
+        order by rank, last_played_at desc, track_key
         limit 10""",
     "top_artists": """
-        select rank, artist_name, plays, ms_listened_estimate
+        select rank, artist_name, plays, ms_listened
         from marts.top_artists
         where user_id = %(user)s and period_kind = 'all_time'
-        order by rank, last_played_at desc, artist_id
+        order by rank, last_played_at desc, artist_key
         limit 10""",
     "dim_tracks": """
         select track_id, track_name, main_artist_name, album_name, release_date, duration_ms
         from marts.dim_tracks
         order by track_id
         limit 10""",
+    "reconciliation": """
+        select month_start, matched, api_only, export_only, account_data_only, repeats
+        from marts.reconciliation
+        where user_id = %(user)s
+        order by month_start desc
+        limit 12""",
+    "coverage": """
+        select starts_at, ends_at, is_covered, proved_by, provisional_from, missing_at_least
+        from marts.coverage
+        where user_id = %(user)s
+        order by starts_at desc
+        limit 20""",
     "dim_artists": "select artist_id, artist_name from marts.dim_artists order by artist_id limit 10",
 }
 
@@ -45,7 +58,7 @@ _PREVIEWS = {
 class Glance:
     """A look at one relation.
 
-    `row_count` is exact up to 200,000 rows, beyond that Postgres' estimate (None for a view).
+    `row_count` is exact up to 5,000 rows, beyond that Postgres' estimate. None for a view: counting it would make it.
     """
 
     row_count: int | None
@@ -63,11 +76,13 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
     seen = {}
     for key, (schema, name) in relations.items():
         found = connection.execute(
-            "select reltuples::bigint from pg_class where oid = to_regclass(format('%%I.%%I', %s::text, %s::text))",
+            "select reltuples::bigint, relkind = 'v' from pg_class "
+            "where oid = to_regclass(format('%%I.%%I', %s::text, %s::text))",
             (schema, name),
         ).fetchone()
         if found is not None:
-            count, is_estimate = _count(connection, schema, name, found[0])
+            estimate, is_view = found
+            count, is_estimate = (None, False) if is_view else _count(connection, schema, name, estimate)
             seen[key] = Glance(count, is_estimate, _preview(connection, name, shared) if schema == "marts" else None)
     return seen
 
@@ -88,6 +103,8 @@ def _preview(connection: psycopg.Connection, name: str, shared: bool) -> str | N
         return None
     if shared:
         return NOT_SHOWN
-    user = connection.execute("select min(user_id) from raw.plays").fetchone()
+    user = connection.execute(
+        "select least((select min(user_id) from raw.plays), (select min(user_id) from raw.streams))"
+    ).fetchone()
     cursor = connection.execute(_PREVIEWS[name].encode(), {"user": user[0] if user else None})
     return markdown_table([column.name for column in cursor.description or ()], cursor.fetchall())

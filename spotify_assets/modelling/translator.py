@@ -9,11 +9,6 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 OWNER = "team:listening"
 
 
-def _machinery(manifest: Mapping[str, Any]) -> set[dg.AssetKey]:
-    """The models that say what a build is about; they are no assets."""
-    return {dg.AssetKey(node["name"]) for node in manifest["nodes"].values() if "scope" in node["tags"]}
-
-
 def check_name(test: Mapping[str, Any], asset: str) -> str:
     """A dbt test's own name where it was given one, else the rule and the column: dbt's generated names list them all.
 
@@ -39,7 +34,6 @@ class LayerTranslator(DagsterDbtTranslator):
         if props["resource_type"] != "model":
             return spec
         return spec.replace_attributes(
-            deps=[dep for dep in spec.deps if dep.asset_key not in _machinery(manifest)],
             key=dg.AssetKey(props["name"]),
             group_name=props["schema"],
             owners=[OWNER],

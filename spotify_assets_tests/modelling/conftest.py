@@ -1,5 +1,6 @@
 """What tests of the models need: a project with a home, and a hand that changes `raw` as a load does."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,18 @@ from spotify_assets.storage.warehouse import Warehouse
 CLOCK = FixedClock(datetime(2026, 11, 21, 12, tzinfo=UTC))
 
 Play = tuple[str, str, str]  # listener, played_at (ISO, UTC), track id
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of an export; `ts` in ISO, UTC."""
+
+    user_id: str
+    ts: str
+    track_id: str | None
+    ms_played: int
+    title: str | None = None
+    artist: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,7 @@ class Raw:
         *,
         gone: Iterable[Play] = (),
         tracks: Mapping[str, tuple[str, int | None, str | None, Sequence[str]]] | None = None,
+        isrcs: Mapping[str, str] | None = None,
         albums: Mapping[str, str] | None = None,
         artists: Mapping[str, str] | None = None,
         announce: bool = True,
@@ -69,16 +83,86 @@ class Raw:
                         "insert into raw.track_artists values (%s, %s, %s)", (track_id, position, artist)
                     )
                 ids.add(("track", track_id))
+            for track_id, isrc in (isrcs or {}).items():
+                connection.execute(
+                    "insert into raw.tracks (track_id, isrc) values (%s, %s) "
+                    "on conflict (track_id) do update set isrc = excluded.isrc",
+                    (track_id, isrc),
+                )
+                ids.add(("track", track_id))
             ids |= _upsert_names(connection, "album", albums or {})
             ids |= _upsert_names(connection, "artist", artists or {})
-            if not announce:
-                return
-            row = connection.execute("update ops.raw_version set version = version + 1 returning version").fetchone()
-            assert row
-            for day in days:
-                connection.execute("insert into ops.changed_days values (%s, %s, %s)", (row[0], *day))
-            for changed in ids:
-                connection.execute("insert into ops.changed_ids values (%s, %s, %s)", (row[0], *changed))
+            if announce:
+                _announce(connection, days, ids)
+
+
+    def export(
+        self,
+        name: str,
+        rows: Sequence[Row],
+        *,
+        kind: LiteralString = "extended",
+        export: str = "export",
+        announce: bool = True,
+    ) -> None:
+        """Makes a file of an export, of one listener, consist of these rows; its hash is its name's."""
+        file_hash = hashlib.sha256(name.encode()).hexdigest()[:12]
+        with self.warehouse.connect() as connection:
+            was = connection.execute(
+                "delete from raw.streams where file_hash = %s returning user_id, ts::date", (file_hash,)
+            ).fetchall()
+            days = {(user, str(day)) for user, day in was} | {(row.user_id, row.ts[:10]) for row in rows}
+            connection.cursor().executemany(
+                "insert into raw.streams (user_id, file_hash, file_row, ts, ms_played, track_uri, track_name, "
+                "album_artist_name) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        row.user_id, file_hash, number, row.ts, row.ms_played,
+                        f"spotify:track:{row.track_id}" if row.track_id else None, row.title, row.artist,
+                    )
+                    for number, row in enumerate(rows, 1)
+                ],
+            )  # fmt: skip
+            connection.execute("delete from raw.export_files where file_hash = %s", (file_hash,))
+            for user in {row.user_id for row in rows}:
+                connection.execute(
+                    "insert into raw.export_files select user_id, file_hash, %s, count(*), min(ts), max(ts), %s "
+                    "from raw.streams where user_id = %s and file_hash = %s group by user_id, file_hash",
+                    (kind, f"key of {name}", user, file_hash),
+                )
+                connection.execute(
+                    "insert into raw.export_members values (%s, %s, %s, %s) on conflict do nothing",
+                    (user, export, file_hash, name),
+                )
+                # An extended file says what account data and polls inside its span are worth.
+                days |= {
+                    (user, str(day))
+                    for (day,) in connection.execute(
+                        "select distinct at::date from (select user_id, ts as at from raw.streams union all "
+                        "select user_id, played_at from raw.plays) as known, raw.export_files as file "
+                        "where known.user_id = %s and file.user_id = %s and file.file_hash = %s "
+                        "and at between first_ts - interval '1 day' and last_ts + interval '1 day'",
+                        (user, user, file_hash),
+                    ).fetchall()
+                }
+            named = {row.track_id: row for row in rows if row.track_id and row.title}
+            for track_id, row in named.items():
+                connection.execute(
+                    "insert into raw.export_tracks values (%s, %s, %s, null, %s) on conflict (track_id) do update set "
+                    "(track_name, album_artist_name) = (excluded.track_name, excluded.album_artist_name)",
+                    (track_id, row.title, row.artist, row.ts),
+                )
+            if announce:
+                _announce(connection, days, {("track", track_id) for track_id in named})
+
+
+def _announce(connection: psycopg.Connection, days: Iterable[tuple[str, str]], ids: Iterable[tuple[str, str]]) -> None:
+    row = connection.execute("update ops.raw_version set version = version + 1 returning version").fetchone()
+    assert row
+    for day in days:
+        connection.execute("insert into ops.changed_days values (%s, %s, %s)", (row[0], *day))
+    for changed in ids:
+        connection.execute("insert into ops.changed_ids values (%s, %s, %s)", (row[0], *changed))
 
 
 def _upsert_names(

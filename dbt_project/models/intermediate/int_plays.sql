@@ -1,60 +1,161 @@
 {{ config(
-    unique_key=['user_id', 'played_at', 'track_key'],
-    meta={'scopes': ['days']},
+    unique_key=['play_id'],
+    meta={'scope': 'windows'},
     indexes=[
-        {'columns': ['user_id', 'played_at', 'track_key'], 'unique': true},
         {'columns': ['play_id'], 'unique': true},
+        {'columns': ['user_id', 'played_at']},
         {'columns': ['user_id', 'local_date']},
+        {'columns': ['track_id']},
     ],
 ) }}
--- depends_on: {{ ref('scope_days') }}
 
-with plays as (
+with rows_in_windows as (
+    select rows_of.*
+    from {{ ref('stg_streams') }} as rows_of
+    {% if is_incremental() %}
+    {{ scope_join('windows_of_streams') }}
+    {% endif %}
+),
+
+{{ merged_streams('rows_in_windows') }},
+
+plays as (
     select
         rows_of.user_id,
         rows_of.played_at,
         rows_of.track_key,
-        rows_of.track_key like 'spotify:%' as is_uri,
         rows_of.context_type,
         rows_of.context_uri,
-        rows_of.api_lake_key
+        rows_of.api_lake_key,
+        case when rows_of.track_key not like 'spotify:%' then rows_of.track_key end as track_id,
+        matches.ended_at,
+        matches.content_key,
+        matches.ms_played
     from {{ ref('stg_plays') }} as rows_of
     {% if is_incremental() %}
-    {{ scope_join('days') }}
+    {{ scope_join('windows') }}
     {% endif %}
+    left join {{ ref('int_matches') }} as matches
+        on
+            rows_of.user_id = matches.user_id
+            and rows_of.played_at = matches.played_at
+            and rows_of.track_key = matches.track_key
+),
+
+told as (
+    select
+        coalesce(plays.user_id, merged.user_id) as user_id,
+        coalesce(plays.played_at, merged.ended_at) as played_at,
+        case
+            when plays.user_id is not null
+                then
+                    plays.user_id || '|' || {{ epoch_ms('plays.played_at') }}::text || '|' || plays.track_key
+            else
+                'export|' || merged.user_id || '|' || {{ epoch_ms('merged.ended_at') }}::text || '|'
+                || merged.ms_played::text || '|' || merged.content_key
+        end as play_key,
+        case
+            when plays.track_id is not null then 'track'
+            else coalesce(merged.content_type, 'unknown')
+        end as content_type,
+        case when plays.user_id is not null then plays.track_id else merged.track_id end as track_id,
+        case
+            when plays.track_id is not null then 'spotify:track:' || plays.track_id
+            else coalesce(plays.track_key, merged.content_uri)
+        end as content_uri,
+        merged.title,
+        merged.artist_name,
+        merged.ended_at,
+        merged.ms_played,
+        merged.offline_timestamp,
+        case
+            when merged.user_id is null then 'api'
+            when plays.user_id is not null then 'both'
+            when merged.kind = 'account_data' then 'account_data'
+            else 'export'
+        end as source,
+        merged.skipped,
+        merged.shuffle,
+        merged.is_offline,
+        merged.is_incognito,
+        merged.platform,
+        merged.conn_country,
+        merged.reason_start,
+        merged.reason_end,
+        plays.context_type,
+        plays.context_uri,
+        plays.api_lake_key,
+        merged.export_lake_key,
+        coalesce(merged.copies, 0) as copies
+    from plays
+    full join merged
+        on
+            plays.user_id = merged.user_id
+            and plays.ended_at = merged.ended_at
+            and plays.content_key = merged.content_key
+            and plays.ms_played = merged.ms_played
 ),
 
 localized as (
     select
-        plays.user_id,
-        plays.played_at,
-        plays.track_key,
-        plays.is_uri,
-        plays.context_type,
-        plays.context_uri,
-        plays.api_lake_key,
-        plays.played_at at time zone coalesce(zones.time_zone, 'UTC') as played_at_local
-    from plays
+        told.*,
+        told.played_at at time zone coalesce(zones.time_zone, 'UTC') as played_at_local,
+        told.ended_at - told.ms_played * interval '1 millisecond' as started_at_latest,
+        -- In milliseconds until October 2022, in seconds since; a few are absurd.
+        case
+            when told.offline_timestamp between 1000000000 and 9999999999 then to_timestamp(told.offline_timestamp)
+            when told.offline_timestamp between 1000000000000 and 9999999999999
+                then to_timestamp(told.offline_timestamp / 1000.0)
+        end as started_at_by_client
+    from told
     left join {{ ref('stg_listener_time_zones') }} as zones
         on
-            plays.user_id = zones.user_id
-            and plays.played_at >= zones.starts_at
-            and plays.played_at < zones.ends_at
+            told.user_id = zones.user_id
+            and told.played_at >= zones.starts_at
+            and told.played_at < zones.ends_at
 )
 
 select
-    md5(
-        user_id || '|' || (extract(epoch from played_at) * 1000)::bigint::text || '|' || track_key
-    ) as play_id,
+    md5(play_key) as play_id,
     user_id,
-    played_at,
-    track_key,
-    case when is_uri then 'unknown' else 'track' end as content_type,
-    case when not is_uri then track_key end as track_id,
-    case when is_uri then track_key else 'spotify:track:' || track_key end as content_uri,
+    content_type,
+    track_id,
+    {{ track_key('track_id', 'content_type', 'artist_name', 'title') }} as track_key,
+    content_uri,
+    case when track_id is null then title end as title,
+    case when track_id is null then artist_name end as artist_name,
+    played_at::timestamptz(3) as played_at,
+    -- The client's own start where it is believable: a pause makes it earlier than the end less what was played.
+    case
+        when source = 'account_data' then null
+        when
+            started_at_by_client >= started_at_latest - interval '1 day'
+            and started_at_by_client <= started_at_latest + interval '2 seconds'
+            then started_at_by_client
+        else started_at_latest
+    end::timestamptz(3) as started_at,
+    ms_played,
+    source,
+    coalesce(ms_played >= 30000, true) as is_counted,
     played_at_local::date as local_date,
     extract(hour from played_at_local)::integer as local_hour,
+    skipped,
+    reason_end = 'trackdone' as is_completed,
+    case
+        when reason_end = 'trackdone' then false
+        when reason_end in ('fwdbtn', 'backbtn', 'clickrow', 'clickside', 'playbtn') or skipped then true
+        when reason_end is not null then false
+    end as is_skipped,
+    shuffle,
+    is_offline,
+    is_incognito,
+    platform,
+    conn_country,
+    reason_start,
+    reason_end,
     context_type,
     context_uri,
-    api_lake_key
+    api_lake_key,
+    export_lake_key,
+    copies
 from localized

@@ -1,40 +1,50 @@
 {{ config(
     unique_key=['track_id'],
-    meta={'scopes': ['tracks']},
+    meta={'scope': 'tracks'},
     indexes=[{'columns': ['track_id'], 'unique': true}],
 ) }}
--- depends_on: {{ ref('scope_tracks') }}
 
 with tracks as (
-    select
-        rows_of.track_id,
-        rows_of.track_name,
-        rows_of.duration_ms
-    from {{ ref('stg_tracks') }} as rows_of
+    select rows_of.*
+    from {{ ref('stg_track_facts') }} as rows_of
     {% if is_incremental() %}
     {{ scope_join('tracks') }}
     {% endif %}
 ),
 
-credits as (
+-- An artist who is named twice on one track is credited once.
+credited as (
     select
         tracks.track_id,
-        array_agg(track_artists.artist_id order by track_artists.artist_position) as artist_ids,
-        array_agg(artists.artist_name order by track_artists.artist_position) as artist_names
+        track_artists.artist_id,
+        min(track_artists.artist_position) as artist_position
     from tracks
     inner join {{ ref('stg_track_artists') }} as track_artists
         on tracks.track_id = track_artists.track_id
+    group by tracks.track_id, track_artists.artist_id
+),
+
+credits as (
+    select
+        credited.track_id,
+        array_agg(credited.artist_id order by credited.artist_position) as artist_ids,
+        array_agg(artists.artist_name order by credited.artist_position) as artist_names
+    from credited
     left join {{ ref('stg_artists') }} as artists
-        on track_artists.artist_id = artists.artist_id
-    group by tracks.track_id
+        on credited.artist_id = artists.artist_id
+    group by credited.track_id
 )
 
 select
     tracks.track_id,
     tracks.track_name,
     tracks.duration_ms,
+    tracks.isrc,
+    tracks.named_album_name,
+    tracks.album_artist_name,
     coalesce(credits.artist_ids, '{}') as artist_ids,
-    coalesce(credits.artist_names, '{}') as artist_names
+    coalesce(credits.artist_names, '{}') as artist_names,
+    tracks.is_only_named
 from tracks
 left join credits
     on tracks.track_id = credits.track_id

@@ -1,9 +1,8 @@
 {{ config(
     unique_key=['artist_id'],
-    meta={'scopes': ['artists']},
+    meta={'scope': 'artists'},
     indexes=[{'columns': ['artist_id'], 'unique': true}],
 ) }}
--- depends_on: {{ ref('scope_artists') }}
 
 select
     rows_of.artist_id,

@@ -1,57 +1,48 @@
 {{ config(
     unique_key=['track_id'],
-    meta={'scopes': ['tracks']},
+    meta={'scope': 'tracks'},
     indexes=[
         {'columns': ['track_id'], 'unique': true},
         {'columns': ['main_artist_id']},
     ],
 ) }}
--- depends_on: {{ ref('scope_tracks') }}
 
-with tracks as (
-    select
-        rows_of.track_id,
-        rows_of.track_name,
-        rows_of.duration_ms,
-        rows_of.is_explicit,
-        rows_of.isrc,
-        rows_of.popularity,
-        rows_of.is_local,
-        rows_of.album_id,
-        rows_of.disc_number,
-        rows_of.track_number
-    from {{ ref('stg_tracks') }} as rows_of
+with facts as (
+    select rows_of.*
+    from {{ ref('int_track_facts') }} as rows_of
     {% if is_incremental() %}
     {{ scope_join('tracks') }}
     {% endif %}
 )
 
 select
-    tracks.track_id,
+    facts.track_id,
     case
-        when tracks.track_id like 'spotify:%' then tracks.track_id
-        else 'spotify:track:' || tracks.track_id
+        when facts.track_id like 'spotify:%' then facts.track_id
+        else 'spotify:track:' || facts.track_id
     end as content_uri,
-    tracks.track_name,
+    facts.track_name,
     facts.artist_ids[1] as main_artist_id,
-    facts.artist_names[1] as main_artist_name,
+    -- Of a track that only exports name, the album's artist is all that is known.
+    coalesce(facts.artist_names[1], facts.album_artist_name) as main_artist_name,
     nullif(facts.artist_ids, '{}') as artist_ids,
     nullif(facts.artist_names, '{}') as artist_names,
     tracks.album_id,
-    albums.album_name,
+    coalesce(albums.album_name, facts.named_album_name) as album_name,
     albums.album_type,
     albums.release_date,
     albums.release_date_precision,
     substring(albums.release_date from '^[0-9]{4}')::integer as release_year,
-    tracks.duration_ms,
-    tracks.isrc,
+    facts.duration_ms,
+    facts.isrc,
     tracks.is_explicit,
     tracks.is_local,
     tracks.disc_number,
     tracks.track_number,
-    tracks.popularity
-from tracks
-left join {{ ref('int_track_facts') }} as facts
-    on tracks.track_id = facts.track_id
+    tracks.popularity,
+    facts.is_only_named
+from facts
+left join {{ ref('stg_tracks') }} as tracks
+    on facts.track_id = tracks.track_id
 left join {{ ref('stg_albums') }} as albums
     on tracks.album_id = albums.album_id

@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['play_id'],
-    meta={'scopes': ['days']},
+    meta={'scope': 'windows'},
     indexes=[
         {'columns': ['play_id'], 'unique': true},
         {'columns': ['user_id', 'played_at']},
@@ -8,7 +8,6 @@
         {'columns': ['track_id']},
     ],
 ) }}
--- depends_on: {{ ref('scope_days') }}
 
 select
     rows_of.play_id,
@@ -16,25 +15,29 @@ select
     rows_of.content_type,
     rows_of.track_id,
     rows_of.content_uri,
+    rows_of.title,
+    rows_of.artist_name,
     rows_of.played_at,
-    null::timestamptz as started_at,
-    null::integer as ms_played,
-    'api' as source,
-    true as is_counted,
+    rows_of.started_at,
+    rows_of.ms_played,
+    rows_of.source,
+    rows_of.is_counted,
     rows_of.local_date,
     rows_of.local_hour,
-    null::boolean as skipped,
-    null::boolean as shuffle,
-    null::boolean as offline,
-    null::boolean as incognito,
-    null::text as platform,
-    null::text as conn_country,
-    null::text as reason_start,
-    null::text as reason_end,
+    rows_of.skipped,
+    rows_of.is_completed,
+    rows_of.is_skipped,
+    rows_of.shuffle,
+    rows_of.is_offline as offline,
+    rows_of.is_incognito as incognito,
+    rows_of.platform,
+    rows_of.conn_country,
+    rows_of.reason_start,
+    rows_of.reason_end,
     rows_of.context_uri,
     rows_of.api_lake_key,
-    null::text as export_lake_key
+    rows_of.export_lake_key
 from {{ ref('int_plays') }} as rows_of
 {% if is_incremental() %}
-{{ scope_join('days') }}
+{{ scope_join('windows') }}
 {% endif %}

@@ -1,45 +1,25 @@
-{{ config(
-    unique_key=['user_id', 'period_kind', 'period_start', 'track_id'],
-    meta={'scopes': ['periods', 'retold_tracks']},
-    indexes=[
-        {'columns': ['user_id', 'period_kind', 'period_start', 'track_id'], 'unique': true},
-        {'columns': ['user_id', 'period_kind', 'period_start', 'rank']},
-        {'columns': ['track_id']},
-    ],
-) }}
--- depends_on: {{ ref('scope_periods') }}
--- depends_on: {{ ref('scope_tracks') }}
-
-with periods as (
-    select
-        user_id,
-        period_kind,
-        period_start,
-        track_id,
-        plays,
-        rank,
-        first_played_at,
-        last_played_at
-    from
-    {% if is_incremental() %}
-        {{ rows_in_scope(ref('int_track_periods'), ['periods', 'retold_tracks']) }} as in_scope
-    {% else %}
-        {{ ref('int_track_periods') }}
-    {% endif %}
-)
+{{ config(materialized='view') }}
 
 select
-    periods.user_id,
-    periods.period_kind,
-    periods.period_start,
-    periods.rank,
-    periods.track_id,
-    facts.track_name,
-    facts.artist_names[1] as main_artist_name,
-    periods.plays,
-    periods.plays::bigint * facts.duration_ms as ms_listened_estimate,
-    periods.first_played_at,
-    periods.last_played_at
-from periods
-left join {{ ref('int_track_facts') }} as facts
-    on periods.track_id = facts.track_id
+    measured.user_id,
+    measured.period_kind,
+    measured.period_start,
+    rank() over (
+        partition by measured.user_id, measured.period_kind, measured.period_start
+        order by measured.plays desc
+    )::integer as rank,
+    measured.track_key,
+    case when measured.track_key not like 'name' || chr(31) || '%' then measured.track_key end as track_id,
+    coalesce(tracks.track_name, nullif(split_part(measured.track_key, chr(31), 3), '')) as track_name,
+    coalesce(tracks.main_artist_name, nullif(split_part(measured.track_key, chr(31), 2), '')) as main_artist_name,
+    measured.plays,
+    measured.streams,
+    measured.completed,
+    measured.skipped,
+    measured.ms_played + coalesce(measured.plays_of_unknown_length * tracks.duration_ms::bigint, 0) as ms_listened,
+    coalesce(measured.plays_of_unknown_length * tracks.duration_ms::bigint, 0) as ms_estimated,
+    measured.first_played_at,
+    measured.last_played_at
+from {{ measured_periods() }} as measured
+left join {{ ref('dim_tracks') }} as tracks
+    on measured.track_key = tracks.track_id

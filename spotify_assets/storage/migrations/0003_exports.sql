@@ -81,7 +81,10 @@ where not exists (select from raw.tracks as known where known.track_id = named.t
 group by named.track_id;
 comment on view ops.enrichment_backlog is 'Tracks of which nothing but a name in an export is known; most played first is `order by streams desc, id`.';
 
+create index tracks_by_album on raw.tracks (album_id);
+
 -- What the build under way is about, filled when it begins: how models find their share of the work in small tables.
+-- Rows stay until a build finishes, so that one that was cut off is made good by the next.
 create table ops.scope_windows (
     user_id text not null,
     starts_at timestamptz not null,
@@ -94,15 +97,25 @@ create table ops.scope_local_days (
     local_date date not null,
     primary key (user_id, local_date)
 );
+comment on table ops.scope_local_days is 'The local dates on which plays of ops.scope_windows can lie, in any time zone.';
+create table ops.scope_periods (
+    user_id text not null,
+    period_kind text not null,
+    period_start date not null,
+    primary key (user_id, period_kind, period_start)
+);
+comment on table ops.scope_periods is 'The weeks, months, quarters, years and the all_time that hold a date of ops.scope_local_days.';
 create table ops.scope_listener_tracks (
     user_id text not null,
-    track_id text not null,
-    primary key (user_id, track_id)
+    track_key text not null,
+    primary key (user_id, track_key)
 );
-comment on table ops.scope_listener_tracks is 'Tracks that a listener had on those days before the build or has now; kept until a build finishes.';
+comment on table ops.scope_listener_tracks is 'Tracks that a listener had on those dates before the build, or has now.';
 create table ops.scope_tracks (
     track_id text primary key
 );
+comment on table ops.scope_tracks is 'Tracks whose own, album''s or artists'' description changed.';
 create table ops.scope_artists (
     artist_id text primary key
 );
+comment on table ops.scope_artists is 'Artists whose description changed.';

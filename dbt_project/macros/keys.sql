@@ -1,0 +1,17 @@
+{#-
+  How tops know a track: by its id, or, where only account data names it, by artist and title behind the word `name`.
+-#}
+{% macro track_key(track_id, content_type, artist_name, title) -%}
+    coalesce(
+        {{ track_id }},
+        case
+            when {{ content_type }} = 'track' and {{ title }} is not null
+                then 'name' || chr(31) || coalesce({{ artist_name }}, '') || chr(31) || {{ title }}
+        end
+    )
+{%- endmacro %}
+
+{#- Milliseconds since 1970 of a moment, so that it can be part of a key. -#}
+{% macro epoch_ms(moment) -%}
+    (extract(epoch from {{ moment }}) * 1000)::bigint
+{%- endmacro %}

@@ -1,0 +1,252 @@
+"""What an incremental build is about, found once when it begins and kept in the small tables `ops.scope_*`.
+
+The models join them to indexes, so that the work grows with what is new and not with what is stored. Rows stay until a
+build finishes: one that was cut off half-way is made good by the next, which is about the same and more.
+
+Plays are replaced in windows of time. A window begins and ends where no play of the API can match a stream of an
+export on the other side, so that the matching inside is the one that all rows together would give.
+"""
+
+from typing import LiteralString
+
+import psycopg
+
+REACH_SECONDS = 62
+"""Farthest that a play and a stream which match lie apart: 60 s, and in account data the minute and 2 s more."""
+
+_TABLES = (
+    "scope_windows",
+    "scope_local_days",
+    "scope_periods",
+    "scope_listener_tracks",
+    "scope_tracks",
+    "scope_artists",
+)
+
+
+def fill(connection: psycopg.Connection, from_version: int, to_version: int) -> None:
+    """Adds what the versions of `raw` in (from_version, to_version] changed. The caller commits.
+
+    Needs the tables of the models, and cost grows with what changed.
+    """
+    versions = {"after": from_version, "last": to_version, "reach": f"{REACH_SECONDS} seconds"}
+    for statement in _STATEMENTS:
+        connection.execute(statement, versions)
+    for table in _TABLES:
+        # They are so small, and change so much, that what Postgres last noted of them misleads it.
+        connection.execute(f"analyze ops.{table}".encode())
+
+
+def empty(connection: psycopg.Connection) -> None:
+    """Forgets it all: a build has finished. The caller commits."""
+    for table in _TABLES:
+        connection.execute(f"delete from ops.{table}".encode())
+
+
+_ARTISTS: LiteralString = """
+    insert into ops.scope_artists (artist_id)
+    select distinct id
+    from ops.changed_ids
+    where kind = 'artist' and version > %(after)s and version <= %(last)s
+    on conflict do nothing
+"""
+
+_TRACKS: LiteralString = """
+    with changed as (
+        select distinct kind, id
+        from ops.changed_ids
+        where version > %(after)s and version <= %(last)s
+    )
+    insert into ops.scope_tracks (track_id)
+    select id
+    from changed
+    where kind = 'track'
+    union
+    select tracks.track_id
+    from changed
+    inner join raw.tracks as tracks on tracks.album_id = changed.id
+    where changed.kind = 'album'
+    union
+    select credits.track_id
+    from changed
+    inner join raw.track_artists as credits on credits.artist_id = changed.id
+    where changed.kind = 'artist'
+    union
+    -- A track's album artist is compared too.
+    select tracks.track_id
+    from changed
+    inner join raw.album_artists as credits on credits.artist_id = changed.id
+    inner join raw.tracks as tracks on tracks.album_id = credits.album_id
+    where changed.kind = 'artist'
+    on conflict do nothing
+"""
+
+# Each window grows to where no play of the API is within reach of its edge; what overlaps is one window. A play and a
+# stream within reach of each other are matched anew, too, where what either is compared by has changed.
+_WINDOWS_NOW: LiteralString = """
+    create temporary table windows_now on commit drop as
+    with relearnt as materialized (
+        select facts.track_id
+        from ops.scope_tracks as changed
+        inner join staging.stg_track_facts as facts using (track_id)
+        left join intermediate.int_track_facts as was using (track_id)
+        where (facts.isrc, facts.track_name, facts.album_artist_name)
+            is distinct from (was.isrc, was.track_name, was.album_artist_name)
+    ),
+    spans as (
+        select user_id, starts_at, ends_at
+        from ops.scope_windows
+        union all
+        select
+            user_id,
+            utc_date::timestamp at time zone 'UTC',
+            (utc_date + 1)::timestamp at time zone 'UTC'
+        from ops.changed_days
+        where version > %(after)s and version <= %(last)s
+        union all
+        select plays.user_id, plays.played_at, plays.played_at + interval '1 millisecond'
+        from relearnt
+        inner join raw.plays as plays using (track_id)
+        where exists (
+            select
+            from raw.streams as streams
+            where streams.user_id = plays.user_id
+                and streams.ts between plays.played_at - %(reach)s::interval and plays.played_at + %(reach)s::interval
+        )
+        union all
+        select told.user_id, told.played_at, told.played_at + interval '1 millisecond'
+        from relearnt
+        inner join intermediate.int_plays as told using (track_id)
+        where told.export_lake_key is not null
+            and exists (
+                select
+                from raw.plays as plays
+                where plays.user_id = told.user_id
+                    and plays.played_at
+                        between told.played_at - 2 * %(reach)s::interval and told.played_at + 2 * %(reach)s::interval
+            )
+    ),
+    rough as (
+        select joined.user_id, lower(one.span) as starts_at, upper(one.span) as ends_at
+        from (
+            select user_id, range_agg(tstzrange(starts_at, ends_at)) as all_spans
+            from spans
+            group by user_id
+        ) as joined
+        cross join lateral unnest(joined.all_spans) as one (span)
+    ),
+    cut as (
+        select
+            rough.user_id,
+            least(rough.starts_at, first.played_at - %(reach)s::interval) as starts_at,
+            greatest(rough.ends_at, last.played_at + %(reach)s::interval + interval '1 millisecond') as ends_at
+        from rough
+        -- Backwards from the edge to the first play with nothing in reach before it.
+        left join lateral (
+            select plays.played_at
+            from raw.plays as plays
+            where plays.user_id = rough.user_id
+                and plays.played_at < rough.starts_at + %(reach)s::interval
+                and exists (
+                    select
+                    from raw.plays as near
+                    where near.user_id = rough.user_id
+                        and near.played_at
+                            between rough.starts_at - %(reach)s::interval and rough.starts_at + %(reach)s::interval
+                )
+                and not exists (
+                    select
+                    from raw.plays as before
+                    where before.user_id = plays.user_id
+                        and before.played_at < plays.played_at
+                        and before.played_at >= plays.played_at - 2 * %(reach)s::interval
+                )
+            order by plays.played_at desc
+            limit 1
+        ) as first on true
+        left join lateral (
+            select plays.played_at
+            from raw.plays as plays
+            where plays.user_id = rough.user_id
+                and plays.played_at > rough.ends_at - %(reach)s::interval
+                and exists (
+                    select
+                    from raw.plays as near
+                    where near.user_id = rough.user_id
+                        and near.played_at
+                            between rough.ends_at - %(reach)s::interval and rough.ends_at + %(reach)s::interval
+                )
+                and not exists (
+                    select
+                    from raw.plays as after
+                    where after.user_id = plays.user_id
+                        and after.played_at > plays.played_at
+                        and after.played_at <= plays.played_at + 2 * %(reach)s::interval
+                )
+            order by plays.played_at
+            limit 1
+        ) as last on true
+    )
+    select joined.user_id, lower(one.span) as starts_at, upper(one.span) as ends_at
+    from (
+        select user_id, range_agg(tstzrange(starts_at, ends_at)) as all_spans
+        from cut
+        group by user_id
+    ) as joined
+    cross join lateral unnest(joined.all_spans) as one (span)
+"""
+
+_NO_WINDOWS: LiteralString = "delete from ops.scope_windows"
+
+_WINDOWS: LiteralString = """
+    insert into ops.scope_windows (user_id, starts_at, ends_at)
+    select user_id, starts_at, ends_at
+    from windows_now
+"""
+
+# Zones reach from UTC-12 to UTC+14: a play's local date is its UTC date or a neighbour of it.
+_LOCAL_DAYS: LiteralString = """
+    insert into ops.scope_local_days (user_id, local_date)
+    select distinct windows.user_id, days.day::date
+    from ops.scope_windows as windows
+    cross join lateral generate_series(
+        (windows.starts_at at time zone 'UTC')::date - 1,
+        (windows.ends_at at time zone 'UTC')::date + 1,
+        interval '1 day'
+    ) as days (day)
+    on conflict do nothing
+"""
+
+_PERIODS: LiteralString = """
+    insert into ops.scope_periods (user_id, period_kind, period_start)
+    select distinct days.user_id, periods.kind, periods.starts_on
+    from ops.scope_local_days as days
+    cross join lateral (
+        values
+            ('week', date_trunc('week', days.local_date::timestamp)::date),
+            ('month', date_trunc('month', days.local_date::timestamp)::date),
+            ('quarter', date_trunc('quarter', days.local_date::timestamp)::date),
+            ('year', date_trunc('year', days.local_date::timestamp)::date),
+            ('all_time', date '1970-01-01')
+    ) as periods (kind, starts_on)
+    on conflict do nothing
+"""
+
+_LISTENER_TRACKS: LiteralString = """
+    insert into ops.scope_listener_tracks (user_id, track_key)
+    select distinct days.user_id, days.track_key
+    from ops.scope_local_days as scope
+    inner join marts.track_days as days using (user_id, local_date)
+    on conflict do nothing
+"""
+
+_STATEMENTS = (
+    _ARTISTS,
+    _TRACKS,
+    _WINDOWS_NOW,
+    _NO_WINDOWS,
+    _WINDOWS,
+    _LOCAL_DAYS,
+    _PERIODS,
+    _LISTENER_TRACKS,
+)
