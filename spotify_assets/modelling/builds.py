@@ -24,6 +24,8 @@ class FinishedBuild:
 
     to_version: int
     code_hash: str
+    raw_rows: int
+    """Rows of `raw.plays` and `raw.streams` when it began."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,17 @@ class Plan:
     from_version: int
     to_version: int
     code_hash: str
+    raw_rows: int
+
+
+_FEW_ROWS = 20_000
+"""So many new ones are taken in piece by piece, whatever was there before."""
 
 
 def plan(
     last_finished: FinishedBuild | None,
     current_version: int,
+    raw_rows: int,
     code_hash: str,
     relations_present: bool,
     unfinished_since: Collection[str] = (),
@@ -49,30 +57,35 @@ def plan(
     `unfinished_since` holds the code hashes of the builds that were begun after the last finished one and never
     finished: one with other code may have left relations of another shape.
     """
+
+    since = last_finished.to_version if last_finished else 0
+    kind: Literal["skip", "incremental", "full"] = "full"
     if last_finished is None:
-        return Plan("full", "Nothing has been built yet.", 0, current_version, code_hash)
-    since = last_finished.to_version
-    if last_finished.code_hash != code_hash:
+        reason = "Nothing has been built yet."
+    elif last_finished.code_hash != code_hash:
         reason = "The models' code changed since the last finished build."
-        return Plan("full", reason, since, current_version, code_hash)
-    if any(other != code_hash for other in unfinished_since):
+    elif any(other != code_hash for other in unfinished_since):
         reason = "A build with other code was begun since the last finished one and never finished."
-        return Plan("full", reason, since, current_version, code_hash)
-    if not relations_present:
-        return Plan("full", "Tables of the models are missing from the warehouse.", since, current_version, code_hash)
-    if since == current_version:
+    elif not relations_present:
+        reason = "Tables of the models are missing from the warehouse."
+    elif since == current_version:
+        kind = "skip"
         reason = f"Nothing changed since the last finished build (version {since} of raw): dbt was not needed."
-        return Plan("skip", reason, since, current_version, code_hash)
-    reason = f"Versions {since + 1} to {current_version} of raw are new since the last finished build."
-    return Plan("incremental", reason, since, current_version, code_hash)
+    elif raw_rows - last_finished.raw_rows > max(_FEW_ROWS, last_finished.raw_rows):
+        reason = "Most of the history is new since the last finished build."
+    else:
+        kind = "incremental"
+        reason = f"Versions {since + 1} to {current_version} of raw are new since the last finished build."
+    return Plan(kind, reason, since, current_version, code_hash, raw_rows)
 
 
 def read_plan(connection: psycopg.Connection, code_hash: str, relations: Sequence[tuple[str, str]]) -> Plan:
     """Looks at the warehouse and decides. `relations` are the (schema, name) pairs that the models make."""
     with connection.transaction():
         version = _one(connection, "select version from ops.raw_version")
+        raw_rows = _one(connection, "select play_count + stream_count from ops.raw_version")
         finished = connection.execute(
-            "select build_id, to_version, code_hash from ops.builds where finished_at is not null "
+            "select build_id, to_version, code_hash, raw_rows from ops.builds where finished_at is not null "
             "order by build_id desc limit 1"
         ).fetchone()
         unfinished = connection.execute(
@@ -86,8 +99,9 @@ def read_plan(connection: psycopg.Connection, code_hash: str, relations: Sequenc
             ([schema for schema, _ in relations], [name for _, name in relations]),
         )
     return plan(
-        FinishedBuild(finished[1], finished[2]) if finished else None,
+        FinishedBuild(*finished[1:]) if finished else None,
         version,
+        raw_rows,
         code_hash,
         present == len(relations),
         [begun_with for (begun_with,) in unfinished],
@@ -101,9 +115,17 @@ def start(connection: psycopg.Connection, todo: Plan, clock: Clock, run_id: str 
             scope.fill(connection, todo.from_version, todo.to_version)
         return _one(
             connection,
-            "insert into ops.builds (from_version, to_version, code_hash, is_full, started_at, run_id) "
-            "values (%s, %s, %s, %s, %s, %s) returning build_id",
-            (todo.from_version, todo.to_version, todo.code_hash, todo.kind == "full", clock.now(), run_id),
+            "insert into ops.builds (from_version, to_version, code_hash, is_full, raw_rows, started_at, run_id) "
+            "values (%s, %s, %s, %s, %s, %s, %s) returning build_id",
+            (
+                todo.from_version,
+                todo.to_version,
+                todo.code_hash,
+                todo.kind == "full",
+                todo.raw_rows,
+                clock.now(),
+                run_id,
+            ),
         )
 
 

@@ -47,12 +47,12 @@ class Project:
 
     def parsed(self) -> bytes:
         """The same as dbt keeps it for itself: reading it takes a fiftieth of parsing the project."""
-        if not self._parsed_path.exists():
+        if not self.parsed_path.exists():
             _make_manifest(self)
-        return self._parsed_path.read_bytes()
+        return self.parsed_path.read_bytes()
 
     @property
-    def _parsed_path(self) -> Path:
+    def parsed_path(self) -> Path:
         return self.target / "parsed.msgpack"
 
     def relations(self) -> list[tuple[str, str]]:
@@ -89,7 +89,7 @@ def _read_manifest(path: Path) -> Mapping[str, Any]:
 def _make_manifest(project: Project) -> None:
     project.target.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(project.target.parent / ".lock"):
-        if project.manifest_path.exists() and project._parsed_path.exists():
+        if project.manifest_path.exists() and project.parsed_path.exists():
             return
         print("Reading the dbt project once; this takes a few seconds.", file=sys.stderr)
         from spotify_assets.modelling.runner import parse
@@ -97,7 +97,7 @@ def _make_manifest(project: Project) -> None:
         parsed = project.target / "parsed"
         parse(project.directory, parsed)
         # The manifest appears whole or not at all.
-        (parsed / "partial_parse.msgpack").replace(project._parsed_path)
+        (parsed / "partial_parse.msgpack").replace(project.parsed_path)
         (parsed / "manifest.json").replace(project.manifest_path)
         shutil.rmtree(parsed)
         _prune(project.target)

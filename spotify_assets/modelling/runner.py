@@ -119,10 +119,9 @@ def _manifest(parsed: bytes, database: str) -> "Manifest":
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     manifest = Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
-    for node in (*manifest.nodes.values(), *manifest.sources.values(), *manifest.unit_tests.values()):
-        if getattr(node, "database", None) is not None:
-            node.database = database
-    manifest.build_flat_graph()
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        node.database = database
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     return manifest
 
 

@@ -56,42 +56,51 @@ _TRACKS: LiteralString = """
         select distinct kind, id
         from ops.changed_ids
         where version > %(after)s and version <= %(last)s
+    ),
+    tracks as (
+        select id as track_id, false as is_renamed
+        from changed
+        where kind = 'track'
+        union all
+        select tracks.track_id, true
+        from changed
+        inner join raw.tracks as tracks on tracks.album_id = changed.id
+        where changed.kind = 'album'
+        union all
+        select credits.track_id, true
+        from changed
+        inner join raw.track_artists as credits on credits.artist_id = changed.id
+        where changed.kind = 'artist'
+        union all
+        -- The name of an album's artist is compared too.
+        select tracks.track_id, true
+        from changed
+        inner join raw.album_artists as credits on credits.artist_id = changed.id
+        inner join raw.tracks as tracks on tracks.album_id = credits.album_id
+        where changed.kind = 'artist'
     )
-    insert into ops.scope_tracks (track_id)
-    select id
-    from changed
-    where kind = 'track'
-    union
-    select tracks.track_id
-    from changed
-    inner join raw.tracks as tracks on tracks.album_id = changed.id
-    where changed.kind = 'album'
-    union
-    select credits.track_id
-    from changed
-    inner join raw.track_artists as credits on credits.artist_id = changed.id
-    where changed.kind = 'artist'
-    union
-    -- A track's album artist is compared too.
-    select tracks.track_id
-    from changed
-    inner join raw.album_artists as credits on credits.artist_id = changed.id
-    inner join raw.tracks as tracks on tracks.album_id = credits.album_id
-    where changed.kind = 'artist'
-    on conflict do nothing
+    insert into ops.scope_tracks as known (track_id, is_renamed)
+    select track_id, bool_or(is_renamed)
+    from tracks
+    group by track_id
+    on conflict (track_id) do update
+    set is_renamed = known.is_renamed or excluded.is_renamed
 """
 
-# Each window grows to where no play of the API is within reach of its edge; what overlaps is one window. A play and a
-# stream within reach of each other are matched anew, too, where what either is compared by has changed.
-_WINDOWS_NOW: LiteralString = """
-    create temporary table windows_now on commit drop as
+_NOTE_TRACKS: LiteralString = "analyze ops.scope_tracks"
+
+# Where something has changed, and where a play and a stream lie near each other of which either is now compared by
+# something else.
+_SPANS: LiteralString = """
+    create temporary table changed_spans on commit drop as
     with relearnt as materialized (
-        select facts.track_id
+        select changed.track_id
         from ops.scope_tracks as changed
-        inner join staging.stg_track_facts as facts using (track_id)
+        left join raw.tracks as tracks using (track_id)
+        left join raw.export_tracks as named using (track_id)
         left join intermediate.int_track_facts as was using (track_id)
-        where (facts.isrc, facts.track_name, facts.album_artist_name)
-            is distinct from (was.isrc, was.track_name, was.album_artist_name)
+        where changed.is_renamed
+            or (tracks.isrc, coalesce(tracks.name, named.track_name)) is distinct from (was.isrc, was.track_name)
     ),
     spans as (
         select user_id, starts_at, ends_at
@@ -125,67 +134,89 @@ _WINDOWS_NOW: LiteralString = """
                     and plays.played_at
                         between told.played_at - 2 * %(reach)s::interval and told.played_at + 2 * %(reach)s::interval
             )
+    )
+    select joined.user_id, lower(one.span) as starts_at, upper(one.span) as ends_at
+    from (
+        select user_id, range_agg(tstzrange(starts_at, ends_at)) as all_spans
+        from spans
+        group by user_id
+    ) as joined
+    cross join lateral unnest(joined.all_spans) as one (span)
+"""
+
+# From each edge, play by play, to where no play of the API is within reach: nothing matches across such a place.
+_WINDOWS_NOW: LiteralString = """
+    create temporary table windows_now on commit drop as
+    with recursive back (user_id, starts_at, played_at) as (
+        select
+            spans.user_id,
+            spans.starts_at,
+            (
+                select min(plays.played_at)
+                from raw.plays as plays
+                where plays.user_id = spans.user_id
+                    and plays.played_at
+                        between spans.starts_at - %(reach)s::interval and spans.starts_at + %(reach)s::interval
+            )
+        from changed_spans as spans
+        union all
+        select
+            back.user_id,
+            back.starts_at,
+            (
+                select max(plays.played_at)
+                from raw.plays as plays
+                where plays.user_id = back.user_id
+                    and plays.played_at < back.played_at
+                    and plays.played_at >= back.played_at - 2 * %(reach)s::interval
+            )
+        from back
+        where back.played_at is not null
     ),
-    rough as (
-        select joined.user_id, lower(one.span) as starts_at, upper(one.span) as ends_at
-        from (
-            select user_id, range_agg(tstzrange(starts_at, ends_at)) as all_spans
-            from spans
-            group by user_id
-        ) as joined
-        cross join lateral unnest(joined.all_spans) as one (span)
+    on_and_on (user_id, ends_at, played_at) as (
+        select
+            spans.user_id,
+            spans.ends_at,
+            (
+                select max(plays.played_at)
+                from raw.plays as plays
+                where plays.user_id = spans.user_id
+                    and plays.played_at
+                        between spans.ends_at - %(reach)s::interval and spans.ends_at + %(reach)s::interval
+            )
+        from changed_spans as spans
+        union all
+        select
+            on_and_on.user_id,
+            on_and_on.ends_at,
+            (
+                select min(plays.played_at)
+                from raw.plays as plays
+                where plays.user_id = on_and_on.user_id
+                    and plays.played_at > on_and_on.played_at
+                    and plays.played_at <= on_and_on.played_at + 2 * %(reach)s::interval
+            )
+        from on_and_on
+        where on_and_on.played_at is not null
+    ),
+    firsts as (
+        select user_id, starts_at, min(played_at) as played_at
+        from back
+        group by user_id, starts_at
+    ),
+    lasts as (
+        select user_id, ends_at, max(played_at) as played_at
+        from on_and_on
+        group by user_id, ends_at
     ),
     cut as (
         select
-            rough.user_id,
-            least(rough.starts_at, first.played_at - %(reach)s::interval) as starts_at,
-            greatest(rough.ends_at, last.played_at + %(reach)s::interval + interval '1 millisecond') as ends_at
-        from rough
-        -- Backwards from the edge to the first play with nothing in reach before it.
-        left join lateral (
-            select plays.played_at
-            from raw.plays as plays
-            where plays.user_id = rough.user_id
-                and plays.played_at < rough.starts_at + %(reach)s::interval
-                and exists (
-                    select
-                    from raw.plays as near
-                    where near.user_id = rough.user_id
-                        and near.played_at
-                            between rough.starts_at - %(reach)s::interval and rough.starts_at + %(reach)s::interval
-                )
-                and not exists (
-                    select
-                    from raw.plays as before
-                    where before.user_id = plays.user_id
-                        and before.played_at < plays.played_at
-                        and before.played_at >= plays.played_at - 2 * %(reach)s::interval
-                )
-            order by plays.played_at desc
-            limit 1
-        ) as first on true
-        left join lateral (
-            select plays.played_at
-            from raw.plays as plays
-            where plays.user_id = rough.user_id
-                and plays.played_at > rough.ends_at - %(reach)s::interval
-                and exists (
-                    select
-                    from raw.plays as near
-                    where near.user_id = rough.user_id
-                        and near.played_at
-                            between rough.ends_at - %(reach)s::interval and rough.ends_at + %(reach)s::interval
-                )
-                and not exists (
-                    select
-                    from raw.plays as after
-                    where after.user_id = plays.user_id
-                        and after.played_at > plays.played_at
-                        and after.played_at <= plays.played_at + 2 * %(reach)s::interval
-                )
-            order by plays.played_at
-            limit 1
-        ) as last on true
+            spans.user_id,
+            least(spans.starts_at, firsts.played_at - %(reach)s::interval) as starts_at,
+            greatest(spans.ends_at, lasts.played_at + %(reach)s::interval + interval '1 millisecond') as ends_at
+        from changed_spans as spans
+        inner join firsts using (user_id, starts_at)
+        inner join lasts using (user_id, ends_at)
     )
     select joined.user_id, lower(one.span) as starts_at, upper(one.span) as ends_at
     from (
@@ -243,6 +274,8 @@ _LISTENER_TRACKS: LiteralString = """
 _STATEMENTS = (
     _ARTISTS,
     _TRACKS,
+    _NOTE_TRACKS,
+    _SPANS,
     _WINDOWS_NOW,
     _NO_WINDOWS,
     _WINDOWS,

@@ -4,7 +4,7 @@ import pytest
 
 from spotify_assets.modelling.builds import FinishedBuild, plan
 
-_LAST = FinishedBuild(to_version=7, code_hash="code")
+_LAST = FinishedBuild(to_version=7, code_hash="code", raw_rows=30_000)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,15 @@ _LAST = FinishedBuild(to_version=7, code_hash="code")
 def test_the_plan_follows_from_what_is_finished_and_what_is_there(
     last: FinishedBuild | None, version: int, code: str, present: bool, unfinished: list[str], kind: str
 ) -> None:
-    made = plan(last, version, code, present, unfinished)
+    made = plan(last, version, 30_000, code, present, unfinished)
     assert made.kind == kind
     assert made.reason.endswith(".")
     assert (made.from_version, made.to_version, made.code_hash) == (last.to_version if last else 0, version, code)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kind"),
+    [(0, 20_000, "incremental"), (0, 20_001, "full"), (100_000, 200_000, "incremental"), (100_000, 200_001, "full")],
+)
+def test_everything_is_built_where_most_is_new(before: int, now: int, kind: str) -> None:
+    assert plan(FinishedBuild(7, "code", before), 8, now, "code", True).kind == kind

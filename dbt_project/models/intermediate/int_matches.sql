@@ -6,7 +6,7 @@
         {'columns': ['user_id', 'ended_at', 'content_key', 'ms_played'], 'unique': true},
     ],
 ) }}
-{#- All pairs of a play and a stream that can be the same are taken in a fixed order, each play and each stream once. -#}
+{#- Pairs that can be the same are taken in a fixed order, each play and each stream once. -#}
 
 with recursive plays as (
     select
@@ -198,12 +198,10 @@ taken as (
         on
             taken.chain = ordered.chain
             and taken.place + 1 = ordered.place
-    cross join lateral (
+    cross join lateral (  -- noqa: ST05
         select
-            not (
-                ordered.play_key = any(taken.play_keys)
-                or ordered.stream_key = any(taken.stream_keys)
-            ) as is_free
+            array_position(taken.play_keys, ordered.play_key) is null
+            and array_position(taken.stream_keys, ordered.stream_key) is null as is_free
     ) as free
 )
 

@@ -124,7 +124,7 @@ select
     content_uri,
     case when track_id is null then title end as title,
     case when track_id is null then artist_name end as artist_name,
-    played_at::timestamptz(3) as played_at,
+    played_at::timestamptz (3) as played_at,
     -- The client's own start where it is believable: a pause makes it earlier than the end less what was played.
     case
         when source = 'account_data' then null
@@ -133,7 +133,7 @@ select
             and started_at_by_client <= started_at_latest + interval '2 seconds'
             then started_at_by_client
         else started_at_latest
-    end::timestamptz(3) as started_at,
+    end::timestamptz (3) as started_at,
     ms_played,
     source,
     coalesce(ms_played >= 30000, true) as is_counted,

@@ -79,6 +79,14 @@ proved as (
     group by user_id
 ),
 
+polled as (
+    select
+        user_id,
+        range_agg(span) as spans
+    from polls
+    group by user_id
+),
+
 exported as (
     select
         user_id,
@@ -92,10 +100,7 @@ covered as (
         proved.user_id,
         lower(proved.span) as starts_at,
         upper(proved.span) as ends_at,
-        exists (
-            select 1 from polls
-            where proved.user_id = polls.user_id and proved.span && polls.span
-        ) as has_polls,
+        coalesce(proved.span && polled.spans, false) as has_polls,
         coalesce(proved.span && exported.spans, false) as has_exports,
         -- The part of its last five days that no export proves: later plays of that time may still come.
         (
@@ -109,6 +114,8 @@ covered as (
     from proved
     left join exported
         on proved.user_id = exported.user_id
+    left join polled
+        on proved.user_id = polled.user_id
 ),
 
 -- An export without one of its files is known to lack some.

@@ -87,7 +87,10 @@ measured as (
     union all
     {% endfor -%}
     {% for kind in ['quarter', 'year', 'all_time'] -%}
-    {%- set start = "date '1970-01-01'" if kind == 'all_time' else "date_trunc('" ~ kind ~ "', all_months.period_start::timestamp)::date" -%}
+    {%- set start = "date_trunc('" ~ kind ~ "', all_months.period_start::timestamp)::date" -%}
+    {%- if kind == 'all_time' -%}
+    {%- set start = "date '1970-01-01'" -%}
+    {%- endif -%}
     select
         '{{ kind }}' as period_kind,
         all_months.user_id,

@@ -1,3 +1,13 @@
+with named as (
+    select
+        user_id,
+        file_hash,
+        bool_or(name ilike '%video%') as is_video,
+        bool_or(name ilike '%podcast%') as is_podcast
+    from {{ source('raw', 'export_members') }}
+    group by user_id, file_hash
+)
+
 select
     files.user_id,
     files.file_hash,
@@ -9,15 +19,7 @@ select
     files.last_ts as last_ended_at,
     files.lake_key
 from {{ source('raw', 'export_files') }} as files
-left join (
-    select
-        user_id,
-        file_hash,
-        bool_or(name ilike '%video%') as is_video,
-        bool_or(name ilike '%podcast%') as is_podcast
-    from {{ source('raw', 'export_members') }}
-    group by user_id, file_hash
-) as named
+left join named
     on
         files.user_id = named.user_id
         and files.file_hash = named.file_hash

@@ -3,6 +3,9 @@
 alter table ops.raw_version add column stream_count bigint not null default 0;
 comment on column ops.raw_version.stream_count is 'Rows of raw.streams, kept by the loads, so that no run has to count them.';
 
+alter table ops.builds add column raw_rows bigint not null default 0;
+comment on column ops.builds.raw_rows is 'Rows of raw.plays and raw.streams when it began: where most are new since, everything is built.';
+
 create table raw.export_files (
     user_id text not null,
     file_hash text not null,
@@ -112,9 +115,10 @@ create table ops.scope_listener_tracks (
 );
 comment on table ops.scope_listener_tracks is 'Tracks that a listener had on those dates before the build, or has now.';
 create table ops.scope_tracks (
-    track_id text primary key
+    track_id text primary key,
+    is_renamed boolean not null
 );
-comment on table ops.scope_tracks is 'Tracks whose own, album''s or artists'' description changed.';
+comment on table ops.scope_tracks is 'Tracks whose own or (is_renamed) whose album''s or an artist''s description changed.';
 create table ops.scope_artists (
     artist_id text primary key
 );
