@@ -191,9 +191,13 @@ _PUT_FILE = """
 _DAYS_IN_A_SPAN = """
     with found as (
         select s.ts as ended_at
-        from raw.streams as s
-        inner join raw.export_files as f using (user_id, file_hash)
-        where s.user_id = %(user)s
+        from raw.export_files as f
+        cross join lateral (
+            select ts
+            from raw.streams
+            where user_id = f.user_id and file_hash = f.file_hash
+        ) as s
+        where f.user_id = %(user)s
             and f.kind = 'account_data'
             and s.ts between %(first)s - interval '1 minute' and %(last)s + interval '1 minute'
         union all

@@ -72,7 +72,7 @@ _TYPES: dict[str, frozenset[type]] = {
     "bigint": frozenset({int, type(None)}),
 }
 _INT64 = 2**63
-_BLOCK = 512
+_BLOCK = 128
 _MOST_PLANS = 100
 """A file whose rows differ more than that from each other is read with care."""
 _MOST_DAMAGES = 1_000
@@ -95,7 +95,7 @@ class _Plan:
     """How rows with certain keys become a line."""
 
     columns: tuple[str, ...]
-    pick: itemgetter[object]
+    pick: "itemgetter[object]"
     template: str
     offline_at: int | None
     good: set[tuple[type, ...]] = field(default_factory=set)
@@ -228,12 +228,17 @@ class FileRows:
             yield from self._with_care(rows)
             return
         keys = self._keys
+        times = [str(row[keys["ts"]]) for _, row in rows]
+        if self.kind == "account_data":
+            times = [_end_of_minute(time) for time in times]
+        self._note_times(times)
         uri, track, artist, album = (
             keys.get(name, "") for name in ("track_uri", "track_name", "album_artist_name", "album_name")
         )
-        for _, row in rows:
-            ts = str(row[keys["ts"]])
-            self._note(ts if len(ts) == 20 else _end_of_minute(ts), *map(row.get, (uri, track, artist, album)))
+        for ts, (_, row) in zip(times, rows, strict=True):
+            get = row.get
+            if get(track):
+                self._note_track(ts, get(uri), get(track), get(artist), get(album))
         self.rows_kept += count
         yield encoded
 
@@ -242,8 +247,10 @@ class FileRows:
         for index, row in rows:
             values = self._careful_values(index, row)
             if values:
-                names = ("ts", "track_uri", "track_name", "album_artist_name", "album_name")
-                self._note(str(values["ts"]), *(values.get(name) for name in names[1:]))
+                ts = str(values["ts"])
+                self._note_times([ts])
+                names = ("track_uri", "track_name", "album_artist_name", "album_name")
+                self._note_track(ts, *map(values.get, names))
                 cells = (self.user_id, self.file_hash, index + 1, *(values.get(name) for name in COLUMNS))
                 lines.append("\t".join("" if cell is None else str(cell).translate(_ESCAPES) for cell in cells))
         self.rows_kept += len(lines)
@@ -272,12 +279,12 @@ class FileRows:
         self.faults.extend(reader.faults)
         return values
 
-    def _note(self, ts: str, uri: object, track: object, artist: object, album: object) -> None:
-        self.days.add(ts[:10])
-        if self.first is None or ts < self.first:
-            self.first = ts
-        if self.last is None or ts > self.last:
-            self.last = ts
+    def _note_times(self, times: list[str]) -> None:
+        self.days.update(ts[:10] for ts in times)
+        self.first = min(*times, self.first or times[0])
+        self.last = max(*times, self.last or times[0])
+
+    def _note_track(self, ts: str, uri: object, track: object, artist: object, album: object) -> None:
         if track and isinstance(uri, str) and uri.startswith(_TRACK):
             known = self.tracks.get(uri)
             if known is None or ts >= known[0]:
