@@ -20,7 +20,7 @@ class Overview:
     user_id: str
     display_name: str | None
     state: State
-    """`removed`: the login is forgotten, the history is kept. `no_login`: there never was one, the history is imported."""
+    """`removed`: the login is forgotten, the history is kept. `no_login`: there never was one, only imports."""
     reason: str | None
     api_url: str | None
     is_here: bool

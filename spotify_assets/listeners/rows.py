@@ -122,8 +122,8 @@ def forget_waiting(connection: psycopg.Connection, user_id: str) -> None:
 def forget_rows(connection: psycopg.Connection, user_id: str) -> None:
     """Deletes the listener's rows. The caller commits.
 
-    Where anything of theirs had been loaded, the catalog is emptied too, everybody's pages and exports count as not loaded, and the
-    models as not built: whoever comes next, this erasure or a tick, makes them of what is left in the lake.
+    Where anything of theirs had been loaded, the catalog is emptied too, everybody's pages and exports count as not
+    loaded, and the models as not built: whoever comes next, this erasure or a tick, makes them of what is left.
     """
     connection.execute("select version from ops.raw_version for update")  # no load goes on meanwhile
     deleted = dict(_delete(connection, user_id))

@@ -51,9 +51,9 @@ def set_from(connection: psycopg.Connection, user_id: str, time_zone: str, day: 
 
 
 def mark_plays(connection: psycopg.Connection, user_id: str, since: date = date.min) -> None:
-    """Marks the listener's UTC days with plays or streams, from `since` on, as changed in a version of `raw` of their own.
+    """Marks the listener's UTC days with plays or streams, from `since` on, as changed in a version of their own.
 
-    Where there are none nothing is marked, and nothing is left to build.
+    Where there are none, nothing is marked, and nothing is left to build.
     """
     # Loads hold this row: what they commit before us is seen below, and what comes later is built with the new zone.
     connection.execute("select version from ops.raw_version for update")

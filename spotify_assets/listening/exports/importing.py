@@ -103,8 +103,7 @@ class _Landing:
                 if owner:
                     self.imported.refused.append(
                         f"{item.where} is part of {owner}'s history already, and a file belongs to one listener: "
-                        f"import it for {owner}, or erase that one first: "
-                        f"spotify-assets listeners remove {owner} --erase"
+                        f"it can be imported for {owner} only."
                     )
                     continue
                 self.imported.members.append(ExportMember(file_hash, item.name))
