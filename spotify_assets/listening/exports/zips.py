@@ -3,6 +3,7 @@
 The limits are far above what Spotify sends (files of 12 MB, some dozens of them) and far below what hurts.
 """
 
+import errno
 import struct
 import zipfile
 import zlib
@@ -79,6 +80,10 @@ def members(file: BinaryIO) -> Iterator[Member | BadMember]:
                     left -= len(member.body)
                 yield member
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, struct.error) as error:
+        raise BadZip("is cut or damaged: download it again") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's beginning, where a forged header pointed
+            raise
         raise BadZip("is cut or damaged: download it again") from error
 
 
