@@ -147,13 +147,13 @@ def _load_file(cur: Cursor, key: str, landed: LakeKey, rows: FileRows) -> Loaded
     ).fetchone()
     if before is None:
         _copy(cur, "raw.streams", rows)
-        came, went = rows.rows_kept, 0
+        came, went, renamed = rows.rows_kept, 0, set[str]()
         days = {(rows.user_id, date.fromisoformat(day)) for day in rows.days}
     else:
-        came, went, days = _replace(cur, rows)
+        came, went, days, renamed = _replace(cur, rows)
     faults = {fault.position: fault for fault in rows.faults}
     quarantine_changed = replace_faults(cur, {key: faults})
-    ids = _name_tracks(cur, rows.tracks)
+    ids = renamed | _name_tracks(cur, rows.tracks)
     first, last = _at(rows.first), _at(rows.last)
     smallest = min(key, str(before[4])) if before else key
     after = (rows.kind, rows.rows_read, first, last, smallest)
@@ -217,8 +217,11 @@ def _copy(cur: Cursor, table: str, rows: FileRows) -> None:
             copy.write(block)
 
 
-def _replace(cur: Cursor, rows: FileRows) -> tuple[int, int, Days]:
-    """Makes the file's rows those that were read now; returns how many came, how many went, and their days."""
+def _replace(cur: Cursor, rows: FileRows) -> tuple[int, int, Days, set[str]]:
+    """Makes the file's rows those that were read now.
+
+    Returns how many came, how many went, their days, and the ids of tracks that may have lost their newest name.
+    """
     cur.execute("drop table if exists pg_temp.staged_streams")
     cur.execute("create temporary table staged_streams (like raw.streams) on commit drop")
     _copy(cur, "staged_streams", rows)
@@ -228,7 +231,12 @@ def _replace(cur: Cursor, rows: FileRows) -> tuple[int, int, Days]:
     gone = cur.fetchall()
     cur.execute(_COME, whose)
     come = cur.fetchall()
-    return len(come), len(gone), {(rows.user_id, day) for (day,) in [*gone, *come] if isinstance(day, date)}
+    uris = {str(uri) for _, uri in gone if str(uri).startswith(_TRACK)}
+    if uris:
+        cur.execute("delete from raw.export_tracks where track_id = any(%s)", ([_id(uri) for uri in uris],))
+        cur.execute(_NAMES_LEFT, (list(uris),))
+    days = {(rows.user_id, day) for day, _ in [*gone, *come] if isinstance(day, date)}
+    return len(come), len(gone), days, set(map(_id, uris))
 
 
 _SAME = " and ".join(f"s.{name} is not distinct from t.{name}" for name in COLUMNS)
@@ -237,7 +245,7 @@ _GONE = f"""
     where t.user_id = %(user)s
         and t.file_hash = %(file)s
         and not exists (select from staged_streams as s where s.file_row = t.file_row and {_SAME})
-    returning (t.ts at time zone 'UTC')::date
+    returning (t.ts at time zone 'UTC')::date, t.track_uri
 """
 _COME = f"""
     insert into raw.streams as t ({", ".join(_NAMES)})
@@ -248,8 +256,27 @@ _COME = f"""
         from raw.streams as t
         where t.user_id = %(user)s and t.file_hash = %(file)s and t.file_row = s.file_row
     )
-    returning (t.ts at time zone 'UTC')::date
+    returning (t.ts at time zone 'UTC')::date, t.track_uri
 """
+
+
+# What the streams that are left call a track: nothing is indexed for this, since rows go only with a new parser.
+_NAMES_LEFT = """
+    insert into raw.export_tracks (track_id, track_name, album_artist_name, album_name, named_at)
+    select distinct on (track_uri) substr(track_uri, 15), track_name, album_artist_name, album_name, ts
+    from raw.streams
+    where track_uri = any(%s) and track_name is not null
+    order by
+        track_uri,
+        ts desc,
+        track_name collate "C" desc,
+        coalesce(album_artist_name, '') collate "C" desc,
+        coalesce(album_name, '') collate "C" desc
+"""
+
+
+def _id(uri: str) -> str:
+    return uri.removeprefix(_TRACK)
 
 
 def _name_tracks(cur: Cursor, tracks: dict[str, TrackNames]) -> set[str]:
@@ -262,7 +289,7 @@ def _name_tracks(cur: Cursor, tracks: dict[str, TrackNames]) -> set[str]:
         ("named_at", "timestamptz(0)"),
     ]
     staged = (
-        (uri.removeprefix(_TRACK), name, artist or None, album or None, ended_at)
+        (_id(uri), name, artist or None, album or None, ended_at)
         for uri, (ended_at, name, artist, album) in tracks.items()
     )
     copy_rows(cur, "staged_names", columns, staged)

@@ -73,7 +73,7 @@ def members(file: BinaryIO) -> Iterator[Member | BadMember]:
                 raise BadZip(f"holds {len(entries)} files, more than the {MOST_MEMBERS} that are read")
             left = LARGEST_SUM
             for entry in entries:
-                if entry.is_dir():
+                if entry.orig_filename.endswith("/"):  # is_dir() raises where there is no name
                     continue
                 member = _member(archive, entry, left)
                 if isinstance(member, Member):

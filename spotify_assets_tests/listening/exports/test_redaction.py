@@ -19,7 +19,9 @@ NAMES = st.sampled_from(
 TEXTS = st.one_of(
     NAMES,
     st.text(max_size=12),
-    st.sampled_from(['"ip_addr": "1"', '\\"username": 1', ', "username": 2, ', "a\\", '{"ip_addr": 1}', '","username":"x"']),
+    st.sampled_from(
+        ['"ip_addr": "1"', '\\"username": 1', ', "username": 2, ', "a\\", '{"ip_addr": 1}', '","username":"x"']
+    ),
 )
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXTS),

@@ -49,7 +49,11 @@ def positions(found: FileRows) -> list[str]:
 def test_a_row_of_each_generation_stands_there_as_it_was() -> None:
     first, second = row(0, skipped=None), old_row(1, offline_timestamp=0)
     found, (new, old) = lines(as_file([first, second]))
-    assert (new["ts"], new["ms_played"], new["track_uri"]) == ("2023-04-05T06:07:08Z", "100000", f"spotify:track:{0:022}")
+    assert (new["ts"], new["ms_played"], new["track_uri"]) == (
+        "2023-04-05T06:07:08Z",
+        "100000",
+        f"spotify:track:{0:022}",
+    )
     assert (new["skipped"], new["shuffle"], new["offline_timestamp"]) == ("", "False", "1680000000")
     assert (old["file_row"], old["offline_timestamp"], old["audiobook_uri"]) == ("2", "", "")
     assert (found.rows_read, found.rows_kept, found.faults) == (2, 2, [])
@@ -59,7 +63,11 @@ def test_a_row_of_each_generation_stands_there_as_it_was() -> None:
 def test_account_data_has_a_minute_two_names_and_a_duration() -> None:
     podcast = {"endTime": "2023-04-05 06:09", "podcastName": "Show", "episodeName": "Episode", "msPlayed": 5}
     found, (music, talk) = lines(as_file([account_row(0), podcast]), "account_data")
-    assert (music["ts"], music["track_name"], music["album_artist_name"]) == ("2023-04-05T06:07:00Z", "Song 0", "Artist")
+    assert (music["ts"], music["track_name"], music["album_artist_name"]) == (
+        "2023-04-05T06:07:00Z",
+        "Song 0",
+        "Artist",
+    )
     assert (talk["ts"], talk["episode_name"], talk["episode_show_name"]) == ("2023-04-05T06:09:00Z", "Episode", "Show")
     assert (found.rows_kept, found.tracks) == (2, {})
 
@@ -99,7 +107,11 @@ def test_titles_may_hold_what_means_something_to_copy() -> None:
         ({"shuffle": 2}, "/1/shuffle", "expected true/false, found a whole number"),
         ({"platform": 7}, "/1/platform", "expected text, found a whole number"),
         ({"platform": []}, "/1/platform", "expected text, found a list"),
-        ({"episode_name": "a\x00b"}, "/1/episode_name", "text that Postgres can't hold (a NUL or half a surrogate pair)"),
+        (
+            {"episode_name": "a\x00b"},
+            "/1/episode_name",
+            "text that Postgres can't hold (a NUL or half a surrogate pair)",
+        ),
         ({"offline_timestamp": 2**63}, "/1/offline_timestamp", "a number too large to be true"),
     ],
 )
@@ -130,7 +142,9 @@ def test_a_cut_costs_the_row_in_which_it_is() -> None:
 
 
 def test_a_damaged_row_in_the_middle_costs_only_itself() -> None:
-    body = as_file([row(number, platform=f"p{number} }},{{ ") for number in range(4)]).replace(b'"platform": "p1', b'"p1')
+    body = as_file([row(number, platform=f"p{number} }},{{ ") for number in range(4)]).replace(
+        b'"platform": "p1', b'"p1'
+    )
     found, kept = lines(body)
     assert ([line["file_row"] for line in kept], positions(found), found.rows_read) == (["1", "3", "4"], ["/1"], 4)
 
@@ -194,7 +208,9 @@ def test_any_damage_leaves_the_count_of_rows_whole() -> None:
         damaged = bytearray(body)
         for _ in range(draw.randint(1, 4)):
             at = draw.randrange(len(damaged))
-            damaged[at : at + draw.randint(0, 3)] = draw.choice([b"", b'"', b"}", b"{", b"\xff", b"\\", b",", b"]", b"\x00"])
+            damaged[at : at + draw.randint(0, 3)] = draw.choice(
+                [b"", b'"', b"}", b"{", b"\xff", b"\\", b",", b"]", b"\x00"]
+            )
         found, kept = lines(bytes(damaged))
         whole = [position for position in positions(found) if position.count("/") == 1]
         assert found.rows_read == len(kept) + len(whole)
