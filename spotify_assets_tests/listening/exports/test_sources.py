@@ -109,7 +109,7 @@ def test_account_data_brings_much_along_that_is_left_alone(tmp_path: Path) -> No
         ("a.json", b"\xff\xfe[\x00", "a.json is a text in UTF-16, which Spotify does not write; save it as UTF-8"),
         ("Userdata.json", b'{"email": "e"}', "Userdata.json is the profile from Spotify's account data"),
         ("Playlist1.json", b'{"playlists": []}', "Playlist1.json is the playlists from Spotify's account data"),
-        ("YourLibrary.json", b'{"tracks": [], "shows": []}', "YourLibrary.json is the library from Spotify's account data"),
+        ("YourLibrary.json", b'{"shows": []}', "YourLibrary.json is the library from Spotify's account data"),
         ("watch-history.json", b'[{"titleUrl": "u"}]', "watch-history.json is a YouTube history from Google"),
         ("a.json", b'{"items": [{"played_at": "x"}]}', "a.json is an answer of Spotify's Web API"),
         ("a.json", b'{"ts": 1, "ms_played": 2}', "a.json is JSON of another kind"),
