@@ -64,9 +64,10 @@ def arm(moment: str, count: int) -> None:
 
         _after(psycopg.Copy, "write", came)
     elif moment in ("export_commit", "export_load", "newcomer"):
-        from spotify_assets.listening.exports import importing, loading
+        from spotify_assets.listening.exports import importing
+        from spotify_assets.listening.exports import loading as export_loading
 
-        names = {"export_commit": (loading, "note_objects"), "export_load": (importing, "load_object")}
+        names = {"export_commit": (export_loading, "note_objects"), "export_load": (importing, "load_object")}
         _after(*names.get(moment, (importing, "welcome")), came)
     elif moment == "inbox":
         from spotify_assets.listening.exports.inbox import FolderInbox

@@ -40,7 +40,7 @@ class Place:
         number = len(list(self.folder.glob("given_*")))
         return self.take(put(self.folder / f"given_{number}", files), user_id=user_id, at=at)
 
-    def keys(self) -> list[str]:
+    def objects(self) -> list[str]:
         """What the lake holds of exports."""
         return all_keys(self.lake)
 

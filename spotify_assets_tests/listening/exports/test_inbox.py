@@ -48,7 +48,7 @@ def test_a_zip_goes_when_it_is_safe_and_makes_its_listener(place: Place) -> None
     assert addresses(place) == []
     assert place.rows("select user_id, count(*) from raw.streams group by 1") == [("alex", 2)]
     assert place.rows("select user_id from ops.unconnected_listeners") == [("alex",)]
-    assert not [key for key in place.keys() if PRIVATE["username"].encode() in place.lake.get(key)]
+    assert not [key for key in place.objects() if PRIVATE["username"].encode() in place.lake.get(key)]
 
 
 def test_of_a_folder_only_what_is_safe_goes(place: Place) -> None:
@@ -69,7 +69,7 @@ def test_what_was_refused_in_part_stays_as_a_whole(place: Place) -> None:
 def test_a_file_stays_where_the_lake_gives_other_bytes_back(place: Place) -> None:
     put(place.folder / "inbox/alex", {"a.zip": GOOD})
     take(place, "inbox/alex/a.zip")
-    (place.folder / "lake" / place.keys()[0]).write_bytes(b"damaged")
+    (place.folder / "lake" / place.objects()[0]).write_bytes(b"damaged")
     put(place.folder / "inbox/alex", {"a.zip": GOOD})
     with pytest.raises(UserError, match="is damaged"):
         take(place, "inbox/alex/a.zip")

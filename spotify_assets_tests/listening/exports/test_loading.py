@@ -27,7 +27,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Place:
 
 def test_a_file_lands_without_personal_data_and_the_export_lands_last(place: Place) -> None:
     done = place.take_files({AUDIO: as_file([old_row(), row(1)]), "ReadMe.pdf": b"%PDF", "Userdata.json": b'{"a": 1}'})
-    [file, manifest] = place.keys()
+    [file, manifest] = place.objects()
     assert file.startswith("streaming_history/user=alex/date=2026-03-04/120000Z-")
     [kept, _] = json.loads(place.lake.get(file))
     assert not {"ip_addr_decrypted", "username", "user_agent_decrypted"} & set(kept)
@@ -54,12 +54,12 @@ def test_zip_folder_and_files_give_the_same_export_and_nothing_is_stored_twice(p
     archive = put(place.folder, {"my_data.zip": as_zip(files)}) / "my_data.zip"
     folder = put(place.folder / "unpacked", files)
     first = place.take(archive)
-    before, keys = place.raw(), place.keys()
+    before, keys = place.raw(), place.objects()
     for paths in ([folder], sorted(folder.iterdir()), sorted(folder.iterdir(), reverse=True), [archive]):
         again = place.take(*paths, at=NOW + timedelta(days=1))
         assert (again.export_hash, again.known_before) == (first.export_hash, {m.file_hash for m in first.members})
         assert again.loaded.rows_changed == 0
-    assert (place.raw(), place.keys()) == (before, keys)
+    assert (place.raw(), place.objects()) == (before, keys)
 
 
 def test_an_export_is_its_files_and_may_have_several_sets_of_names(place: Place) -> None:
@@ -67,10 +67,10 @@ def test_an_export_is_its_files_and_may_have_several_sets_of_names(place: Place)
     first = place.take_files({AUDIO: body})
     second = place.take_files({"renamed.json": body})
     assert first.export_hash == second.export_hash
-    assert len(place.keys()) == 3
+    assert len(place.objects()) == 3
     assert place.rows("select name from raw.export_members order by 1") == [(AUDIO,), ("renamed.json",)]
     keys = keys_of_export(place.lake, "alex", str(first.export_hash))
-    assert sorted(keys) == sorted(place.keys())
+    assert sorted(keys) == sorted(place.objects())
     assert keys_of_export(place.lake, "alex", "0" * 12) == []
 
 
@@ -87,8 +87,8 @@ def test_any_order_of_loading_gives_the_same_rows(place: Place, new_warehouse: N
     place.take_files({"Streaming_History_Video_2023.json": as_file([row(9, spotify_track_uri=uri)])})
     place.take_files({"StreamingHistory_music_0.json": as_file([account_row(5)]), AUDIO: as_file([row(3)])})
     expected = place.raw()
-    assert len(place.keys()) == 7
-    orders = random.Random(5).sample(list(permutations(place.keys())), 5)  # noqa: S311
+    assert len(place.objects()) == 7
+    orders = random.Random(5).sample(list(permutations(place.objects())), 5)  # noqa: S311
     for order in orders:
         other = Place(new_warehouse(), place.folder)
         load_keys(other.warehouse, other.lake, [*order, *order[:3]])
@@ -134,24 +134,24 @@ def test_what_cannot_be_read_waits_in_quarantine_and_loads_when_it_can(
 
     version = place.version()
     monkeypatch.setattr(rows, "_boolean", lambda *_: None)
-    load_keys(place.warehouse, place.lake, place.keys())
+    load_keys(place.warehouse, place.lake, place.objects())
     assert place.rows("select position from raw.quarantine") == [("/1",)]
     assert place.rows("select stream_count from ops.raw_version") == [(2,)]
     monkeypatch.setattr(Reader, "integer", lambda self, key: abs(int(str(self.value[key]))))
-    load_keys(place.warehouse, place.lake, place.keys())
+    load_keys(place.warehouse, place.lake, place.objects())
     assert place.rows("select count(*) from raw.streams") == [(3,)]
     assert place.rows("select count(*) from raw.quarantine") == [(0,)]
     assert place.changed_since(version) == {("alex", "2023-04-05")}
 
     monkeypatch.undo()
-    load_keys(place.warehouse, place.lake, place.keys())
+    load_keys(place.warehouse, place.lake, place.objects())
     assert place.raw() == worse
 
 
 def test_loading_again_takes_no_version_and_leaves_nothing_to_build(place: Place) -> None:
     place.take_files({AUDIO: as_file([row(0), {}]), "StreamingHistory_music_0.json": as_file([account_row()])})
     version = place.version()
-    load_keys(place.warehouse, place.lake, place.keys())
+    load_keys(place.warehouse, place.lake, place.objects())
     assert place.version() == version
 
 
@@ -212,10 +212,10 @@ def test_a_file_belongs_to_one_listener(place: Place) -> None:
 
 def test_an_object_that_the_lake_has_damaged_is_told(place: Place, new_warehouse: NewWarehouse) -> None:
     place.take_files({AUDIO: as_file([row(0)])})
-    [file, _] = place.keys()
+    [file, _] = place.objects()
     (place.folder / "lake" / file).write_bytes(b"damaged")
     other = Place(new_warehouse(), place.folder)
-    loaded = load_keys(other.warehouse, other.lake, other.keys())
+    loaded = load_keys(other.warehouse, other.lake, other.objects())
     assert loaded.unreadable == [file]
     [(position, reason)] = other.rows("select position, reason from raw.quarantine")
     assert (position, "is damaged" in str(reason)) == ("", True)
