@@ -97,7 +97,7 @@ def streaming_history_asset() -> dg.AssetsDefinition:
                         "export_inbox looks at it again."
                     )
                 said = "Taken in from the inbox."
-            elif LOADED_TAG in tags:
+            elif LOADED_TAG in tags and known.issuperset(files_of(warehouse, user_id, export) or [""]):
                 known = set(tags[LOADED_TAG].split())
                 said = "Loaded by `spotify-assets import`."
             else:

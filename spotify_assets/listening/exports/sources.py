@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from spotify_assets.listening.exports.recognition import EXPECTED, Kind, is_named_like_a_history, kind_of, what_it_is
 from spotify_assets.listening.exports.redaction import redact
-from spotify_assets.listening.exports.zips import LARGEST, BadMember, BadZip, is_zip, members, told_sizes
+from spotify_assets.listening.exports.zips import LARGEST, BadMember, BadZip, is_zip, members, shown, told_sizes
 
 MB = 1024 * 1024
 
@@ -71,9 +71,11 @@ def given(paths: Iterable[Path]) -> tuple[list[Given], list[Refused]]:
             elif path.is_file():
                 files.append(_local(path, is_named=True))
             else:
-                refused.append(Refused(f"{path} does not exist: {EXPECTED}."))
+                refused.append(Refused(f"{shown(str(path))} does not exist: {EXPECTED}."))
         except OSError as error:
-            refused.append(Refused(f"{path} can't be read ({error.strerror}): see to it, and import it again."))
+            refused.append(
+                Refused(f"{shown(str(path))} can't be read ({error.strerror}): see to it, and import it again.")
+            )
     return files, refused
 
 
@@ -109,23 +111,25 @@ def read(files: Iterable[Given]) -> Iterator[Item]:
             with one.open() as file:
                 yield from _read(one, file)
         except OSError as error:
-            yield Refused(f"{one.where} can't be read ({error.strerror or error}): see to it, and import it again.")
+            why = error.strerror or error
+            yield Refused(f"{shown(one.where)} can't be read ({why}): see to it, and import it again.")
 
 
 def _read(one: Given, file: BinaryIO) -> Iterator[Item]:
     if _is_hidden(one.name):
-        yield LeftAlone(one.where, one.name)
+        yield LeftAlone(one.where, shown(one.name))
     elif is_zip(file):
         yield from _read_zip(one, file)
     elif one.is_named or one.name.lower().endswith(".json"):
         file.seek(0)
         body = file.read(LARGEST + 1)
         if len(body) > LARGEST:
-            yield Refused(f"{one.where} is larger than {LARGEST // MB} MB, as no file of an export is: {EXPECTED}.")
+            large = f"is larger than {LARGEST // MB} MB, as no file of an export is"
+            yield Refused(f"{shown(one.where)} {large}: {EXPECTED}.")
         else:
             yield _recognised(one.where, one.name, body, is_named=one.is_named)
     else:
-        yield LeftAlone(one.where, one.name)
+        yield LeftAlone(one.where, shown(one.name))
 
 
 def _read_zip(one: Given, file: BinaryIO) -> Iterator[Item]:
@@ -138,7 +142,7 @@ def _read_zip(one: Given, file: BinaryIO) -> Iterator[Item]:
             name = member.name.rsplit("/", 1)[-1]
             if isinstance(member, BadMember):
                 refused += 1
-                yield Refused(f"{where} {member.why}.")
+                yield Refused(f"{shown(where)} {member.why}.")
                 continue
             if _is_hidden(member.name) or not name.lower().endswith(".json"):
                 others.append(LeftAlone(where, name))
@@ -151,23 +155,24 @@ def _read_zip(one: Given, file: BinaryIO) -> Iterator[Item]:
             else:
                 yield item
     except BadZip as bad:
-        yield Refused(f"{one.where} {bad}.")
+        yield Refused(f"{shown(one.where)} {bad}.")
         return
     if found or refused or not one.is_named:
         yield from others
     else:
-        holds = ", ".join(other.name for other in others[:5]) + (", …" if len(others) > 5 else "")
-        yield Refused(f"{one.where} holds no listening history, {f'only {holds}' if holds else 'nothing'}: {EXPECTED}.")
+        names = ", ".join(other.name for other in others[:5]) + (", …" if len(others) > 5 else "")
+        holds = f"only {names}" if names else "nothing"
+        yield Refused(f"{shown(one.where)} holds no listening history, {holds}: {EXPECTED}.")
 
 
 def _recognised(where: str, name: str, body: bytes, *, is_named: bool) -> Item:
     payload = redact(body)
     kind = kind_of(payload, name)
     if kind:
-        return Found(where, name, kind, payload, len(body))
+        return Found(where, shown(name), kind, payload, len(body))
     if is_named or is_named_like_a_history(name):
-        return Refused(f"{where} {what_it_is(body)}: {EXPECTED}.")
-    return LeftAlone(where, name)
+        return Refused(f"{shown(where)} {what_it_is(body)}: {EXPECTED}.")
+    return LeftAlone(where, shown(name))
 
 
 def _is_hidden(path: str) -> bool:

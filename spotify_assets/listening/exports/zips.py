@@ -88,7 +88,7 @@ def members(file: BinaryIO) -> Iterator[Member | BadMember]:
 
 
 def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> Member | BadMember:
-    name = _shown(entry.orig_filename)
+    name = shown(entry.orig_filename)
     if problem := _problem(entry):
         return BadMember(name, problem)
     if not name.lower().endswith(".json"):
@@ -125,7 +125,7 @@ def _problem(entry: zipfile.ZipInfo) -> str | None:
     return problem
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """The name with plain slashes, and nothing in it that moves a cursor."""
     text = name.replace("\\", "/")
     return "".join(letter if letter.isprintable() else "�" for letter in text)[-200:]
