@@ -47,6 +47,11 @@ def import_(
     user_id = checked_user_id(user)
     warehouse = open_warehouse(chosen)
     zone = zone_for(warehouse, user_id, time_zone)
+    if time_zone not in (None, zone):
+        typer.echo(
+            f"{user_id} is known with the time zone {zone} and keeps it; to change it: "
+            f"spotify-assets listeners set {user_id} --time-zone {time_zone}"
+        )
     imported = _import(chosen, warehouse, user_id, paths, zone)
     check_it_can_be_read_back(imported)
     if imported.export_hash is None:

@@ -55,6 +55,8 @@ def replay_days(chosen: Settings, first: date | None, last: date | None) -> str:
         raise UserError(f"{end} lies before {start}: give --from and --to in order.")
     tags = {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}
     done = said(run_job("replay", chosen, tags=tags))
+    if landed is None:
+        return str(exports)
     return f"{done} {exports}" if exports else done
 
 
@@ -68,4 +70,4 @@ def replay_exports(chosen: Settings, lake: Lake) -> str | None:
     with while_nobody_is_erased(warehouse):
         shown = track(keys, "Loading exports", console=console, disable=not console.is_terminal)
         loaded = load_keys(warehouse, lake, shown)
-    return f"{loaded.rows_kept:,} rows in {loaded.files} files of exports."
+    return f"{loaded.rows_kept:,} rows of exports in {loaded.files} files."

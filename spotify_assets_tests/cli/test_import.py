@@ -96,6 +96,18 @@ def test_a_zip_is_imported_reported_and_shown_in_dagster_without_personal_data(w
     assert world.rows("select count(*) from ops.unconnected_listeners") == [(0,)]
 
 
+@pytest.mark.skipif(not size(False, True), reason="make soak: the made-up export above takes the same way")
+@pytest.mark.parametrize("name", ["listener_a_extended.zip", "listener_b_account_data.zip"])
+def test_a_real_zip_is_imported_from_zip_to_marts(world: World, real_data: Path, name: str) -> None:
+    said = command(world, "import", "alex", str(real_data / "exports" / name), "--time-zone", "Europe/Berlin")
+    assert said.code == 0, said.text
+    assert told(said)["In quarantine"] == "0"
+    assert (
+        "keeps it; to change it: spotify-assets listeners set alex --time-zone UTC"
+        in command(world, "import", "alex", str(real_data / "exports" / name), "--time-zone", "UTC").text
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -8,9 +8,14 @@ from zipfile import ZipFile
 
 import pytest
 
+from spotify_assets.clock import FixedClock
+from spotify_assets.listening.exports.inbox import open_inbox
+from spotify_assets.listening.exports.intake import take_in
 from spotify_assets.listening.exports.report import summary
+from spotify_assets.settings import Settings
 from spotify_assets.storage.warehouse import Warehouse
-from spotify_assets_tests.listening.exports.place import Place
+from spotify_assets_tests.listening.exports.made_up import put
+from spotify_assets_tests.listening.exports.place import NOW, Place
 
 EXPORTS = (
     "listener_a_extended.zip",
@@ -96,6 +101,17 @@ def test_every_field_of_the_longest_export_is_as_it_stands_there(
     )  # fmt: skip
     expected = Counter(tuple(row[key] if row[key] != "" else None for key in keys) for row in rows_in(path))
     assert Counter(place.rows(f"select {columns} from raw.streams")) == expected
+
+
+def test_a_real_zip_in_the_inbox_is_taken_in_and_goes(warehouse: Warehouse, real_data: Path, tmp_path: Path) -> None:
+    name = "listener_c_account_data.zip"
+    put(tmp_path / "inbox/alex", {name: (real_data / "exports" / name).read_bytes()})
+    inbox = open_inbox(Settings(SPOTIFY_ASSETS_HOME=tmp_path))
+    place = Place(warehouse, tmp_path)
+    take_in(inbox, f"inbox/alex/{name}", "alex", warehouse, place.lake, FixedClock(NOW))
+    assert inbox.entries() == []
+    rows = list(rows_in(real_data / "exports" / name))
+    assert place.rows("select count(*) from raw.streams") == [(len(rows),)]
 
 
 def test_as_zip_as_folder_and_in_halves_the_streams_are_the_same(
