@@ -11,8 +11,11 @@ def defs() -> dg.Definitions:
     """The code location. Reads the environment and dbt's manifest, and connects to nothing."""
     from spotify_assets.automation.jobs import jobs
     from spotify_assets.automation.schedules import schedules
+    from spotify_assets.automation.sensors import sensors
     from spotify_assets.listening.assets import raw_plays_asset
     from spotify_assets.listening.checks import checks
+    from spotify_assets.listening.exports.assets import streaming_history_asset
+    from spotify_assets.listening.exports.checks import export_checks
     from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
     from spotify_assets.modelling.project import find_project
     from spotify_assets.partitions import fetch_days
@@ -23,11 +26,12 @@ def defs() -> dg.Definitions:
     project = find_project(settings().home_path)
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=[raw_plays_asset(days), *build_dbt_assets(project)],
-            asset_checks=checks(),
+            assets=[raw_plays_asset(days), streaming_history_asset(), *build_dbt_assets(project)],
+            asset_checks=[*checks(), *export_checks()],
             resources={**resources(), "dbt_builds": dbt_builds(project)},
             executor=dg.in_process_executor,
         ),
         jobs(),
         schedules(),
+        sensors(),
     )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from spotify_assets.clock import Clock, clock_from
+from spotify_assets.listening.exports.inbox import Inboxes, open_inbox
 from spotify_assets.settings import settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.storage.lake import Lake, open_lake
@@ -32,11 +33,17 @@ def spotify_resource(context: dg.InitResourceContext) -> SpotifyAccess:
     return SpotifyAccess.open(settings(), context.resources.warehouse, context.resources.clock)
 
 
+@dg.resource(description="Where people put their exports: inbox/<user>/ in the home, and in the lake's bucket.")
+def inbox_resource() -> Inboxes:
+    return open_inbox(settings())
+
+
 def resources() -> dict[str, dg.ResourceDefinition]:
     """The resources by the names under which assets ask for them."""
     return {
         "warehouse": warehouse_resource,
         "lake": lake_resource,
+        "inbox": inbox_resource,
         "clock": clock_resource,
         "spotify": spotify_resource,
     }

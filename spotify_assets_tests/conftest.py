@@ -29,6 +29,8 @@ _LONGEST = (
     "test_two_at_once",
     "test_ui",
     "test_connections",
+    "test_export_inbox",
+    "cli/test_import",
     "test_month",
     "test_erasure",
     "test_logins_that_last",

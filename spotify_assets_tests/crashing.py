@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 
 MOMENTS = ("landing", "copy", "commit", "load", "dbt", "token")
+MOMENTS_OF_AN_IMPORT = ("landing", "block", "export_commit", "export_load", "newcomer", "inbox")
 
 
 def _die() -> None:
@@ -58,6 +59,20 @@ def arm(moment: str, count: int) -> None:
         from spotify_assets.listening import loading
 
         _after(loading, "load_objects", came)
+    elif moment == "block":
+        import psycopg
+
+        _after(psycopg.Copy, "write", came)
+    elif moment in ("export_commit", "export_load", "newcomer"):
+        from spotify_assets.listening.exports import importing
+        from spotify_assets.listening.exports import loading as export_loading
+
+        names = {"export_commit": (export_loading, "note_objects"), "export_load": (importing, "load_object")}
+        _after(*names.get(moment, (importing, "welcome")), came)
+    elif moment == "inbox":
+        from spotify_assets.listening.exports.inbox import FolderInbox
+
+        _after(FolderInbox, "delete", came)
     elif moment == "dbt":
         from dbt.adapters.sql.connections import SQLConnectionManager
 

@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # Group and asset, then what it is made from.
 ASSETS = """
 listening/raw_plays <-
+listening/streaming_history <-
 staging/stg_albums <- raw_plays
 staging/stg_artists <- raw_plays
 staging/stg_listener_time_zones <- raw_plays
@@ -46,6 +47,7 @@ CHECKS = {
         "every_listener_polled everything_landed_is_loaded keys_are_unique logins_last nothing_is_in_the_future "
         "nothing_is_quarantined times_are_plausible"
     ),
+    "streaming_history": "every_row_is_kept everything_landed_is_loaded nothing_is_quarantined",
     "stg_albums": "no_nulls",
     "stg_artists": "no_nulls",
     "stg_listener_time_zones": "no_nulls unique_key",
@@ -151,7 +153,7 @@ def test_every_asset_says_what_it_is_whose_it_is_and_which_columns_it_has(defini
 def test_every_job_says_what_it_does(definitions: dg.Definitions) -> None:
     jobs = {job.name: job.description for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
 
-    assert {"connections", "listening", "replay"} <= set(jobs)
+    assert {"connections", "history_import", "listening", "replay"} <= set(jobs)
     assert [name for name, description in jobs.items() if not description] == []
 
 
@@ -160,6 +162,24 @@ def test_every_schedule_runs_by_itself_names_its_time_zone_and_says_what_it_does
     assert {each.name for each in schedules} == {"connections_daily"}
     assert all(each.default_status == dg.DefaultScheduleStatus.RUNNING for each in schedules)
     assert all(each.execution_timezone and each.description for each in schedules)
+
+
+def test_every_sensor_runs_by_itself_and_says_what_it_does(definitions: dg.Definitions) -> None:
+    sensors = [each for each in definitions.sensors or [] if isinstance(each, dg.SensorDefinition)]
+    assert {each.name for each in sensors} == {"export_inbox"}
+    assert all(each.default_status == dg.DefaultSensorStatus.RUNNING for each in sensors)
+    assert all(each.description for each in sensors)
+
+
+def test_a_tick_and_an_import_share_no_partitions(definitions: dg.Definitions) -> None:
+    """A run has partitions of one kind: days, or exports."""
+    selected = {
+        name: {key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.executable_asset_keys}
+        for name in ("listening", "replay", "history_import")
+    }
+    assert "raw_plays" not in selected["history_import"]
+    assert "streaming_history" not in selected["listening"] | selected["replay"]
+    assert selected["history_import"] - {"streaming_history"} == selected["listening"] - {"raw_plays"}
 
 
 def test_loading_the_definitions_uses_nothing_that_dagster_calls_beta_or_is_about_to_drop(home: Path) -> None:

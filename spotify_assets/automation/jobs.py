@@ -9,9 +9,12 @@ from spotify_assets.listening.assets import REPLAY_TAG
 def jobs() -> dg.Definitions:
     """`listening` is one tick; `replay` loads any range of days from the lake, calls nobody, and builds once.
 
-    `connections` looks whether everything is reachable.
+    `history_import` loads one export and builds. `connections` looks whether everything is reachable.
     """
-    everything = dg.AssetSelection.all()
+    exports = dg.AssetSelection.assets("streaming_history")
+    # A run has partitions of one kind: exports have their own.
+    everything = dg.AssetSelection.all() - exports
+    models = dg.AssetSelection.groups("staging", "intermediate", "marts")
     return dg.Definitions(
         jobs=[
             dg.define_asset_job(
@@ -24,6 +27,11 @@ def jobs() -> dg.Definitions:
                 selection=everything,
                 tags={REPLAY_TAG: "true"},
                 description="Load days again from the lake and build once: the way back from a lost database.",
+            ),
+            dg.define_asset_job(
+                "history_import",
+                selection=exports | models,
+                description="One export: take it in from the inbox or load it again from the lake, build and check.",
             ),
             connections_job(),
         ]

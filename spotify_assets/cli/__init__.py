@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from spotify_assets.cli import db, demo, doctor, listeners, login, poll, replay
+from spotify_assets.cli import db, demo, doctor, import_, listeners, login, poll, replay
 from spotify_assets.errors import UserError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(listeners.app, name="listeners")
 app.command("demo")(demo.demo)
 app.command("login")(login.login)
+app.command("import")(import_.import_)
 app.command("poll")(poll.poll)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)

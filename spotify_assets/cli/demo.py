@@ -81,8 +81,12 @@ def _set_clock(simulator: SimulatorServer, moment: datetime) -> None:
 
 def _refuse_among_real_listeners(warehouse: Warehouse) -> None:
     with warehouse.connect() as connection:
-        rows = connection.execute("select user_id, api_url from ops.listeners order by user_id").fetchall()
-    real = [user_id for user_id, api_url in rows if not is_loopback(api_url)]
+        rows = connection.execute("select user_id, api_url from ops.listeners").fetchall()
+        imported = connection.execute("select distinct user_id from raw.export_files").fetchall()
+    real = sorted(
+        {user_id for user_id, api_url in rows if not is_loopback(api_url)}
+        | {user_id for (user_id,) in imported if user_id != LISTENER}
+    )
     if real:
         raise UserError(
             f"This warehouse holds the plays of {', '.join(real)}, and the demo's made-up ones don't belong beside "

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
-from spotify_assets.listeners.overview import Overview, all_listeners, known_listener
+from spotify_assets.listeners.overview import Overview, all_listeners, known_history, known_login
 from spotify_assets.listeners.rows import forget_login
 from spotify_assets.settings import Settings, settings
 from spotify_assets.spotify.logins import checked_time_zone, checked_user_id
@@ -88,7 +88,7 @@ def set_(
     if first and not EARLIEST <= first.date() <= LATEST:
         raise UserError(f"--from {first:%Y-%m-%d} is no day of listening: give one between {EARLIEST} and {LATEST}.")
     with open_warehouse(settings()).connect() as connection:
-        known_listener(connection, user)
+        known_history(connection, user)
         if first:
             set_from(connection, user, zone, first.date())
             said = f"From {first:%Y-%m-%d} on {user}'s days begin in {zone}."
@@ -109,8 +109,9 @@ def rename(user: User, name: Annotated[str, typer.Argument(metavar="NAME", help=
     if not shown or not shown.isprintable() or len(shown) > LONGEST_NAME:
         raise UserError(f"That name can't be shown for {user}: give up to {LONGEST_NAME} printable characters.")
     with open_warehouse(settings()).connect() as connection:
-        known_listener(connection, user)
-        connection.execute("update ops.listeners set display_name = %s where user_id = %s", (shown, user))
+        known_history(connection, user)
+        for table in ("ops.listeners", "ops.unconnected_listeners"):
+            connection.execute(f"update {table} set display_name = %s where user_id = %s".encode(), (shown, user))
     typer.echo(f"{user} is shown as {shown}.")
 
 
@@ -135,7 +136,7 @@ def remove(
         _erase(chosen, warehouse, user, yes)
         return
     with warehouse.connect() as connection:
-        known_listener(connection, user)
+        known_login(connection, user)
         forget_login(connection, user, clock_from(chosen).now())
     typer.echo(
         f"{user} is disconnected and not polled any more. What was landed and loaded stays; to erase that too: "
@@ -195,7 +196,9 @@ def _progress(batches: list[list[str]]) -> Iterable[list[str]]:
     if not pages:
         return batches
     console = Console(stderr=True)
-    console.print(f"Loading the {pages} pages of the other listeners again, for what only this one played to go.")
+    console.print(
+        f"Loading the {pages} pages and exports of the other listeners again, for what only this one played to go."
+    )
     return track(batches, "Loading", console=console)
 
 
@@ -229,6 +232,8 @@ def _console() -> Console:
 def _state(one: Overview) -> str:
     if one.state == "removed":
         return "removed, history kept"
+    if one.state == "no_login":
+        return "no login, history imported"
     state = "needs login" if one.state == "needs_login" else "connected"
     return state if one.is_here else f"{state} at another API"
 

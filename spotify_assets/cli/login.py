@@ -6,24 +6,23 @@ import webbrowser
 from datetime import datetime
 from threading import Thread
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import typer
-from tzlocal import get_localzone_name
 
+from spotify_assets.cli.zones import zone_for
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
 from spotify_assets.settings import settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.callback import Callback
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent, checked_redirect_uri, pasted_code
-from spotify_assets.spotify.logins import checked_time_zone, checked_user_id
+from spotify_assets.spotify.logins import checked_user_id
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.spotify.outcomes import LoginRefused
 from spotify_assets.spotify.stored import login_ends
 from spotify_assets.spotify.tokens import Listener
-from spotify_assets.storage.time_zones import check_zone, kept_zone
-from spotify_assets.storage.warehouse import Warehouse, open_warehouse
+from spotify_assets.storage.warehouse import open_warehouse
 
 WAIT_SECONDS = 300.0
 
@@ -52,7 +51,7 @@ def login(
     spotify = SpotifyAccess.open(chosen, open_warehouse(chosen), clock_from(chosen))
     known = [listener.user_id for listener in spotify.tokens.listeners(app.api_url)]
     user_id = checked_user_id(user or _only_or_asked(known))
-    zone = _zone(spotify.tokens.warehouse, user_id, time_zone)
+    zone = zone_for(spotify.tokens.warehouse, user_id, time_zone)
     # Nothing but plain http can be listened to here.
     browser = None if no_browser or not uri.startswith("http:") else _browser()
     if browser:
@@ -121,46 +120,9 @@ def _only_or_asked(known: list[str]) -> str:
     return str(typer.prompt("A name for the listener (lower-case letters, digits, - and _)", value_proc=_typed_name))
 
 
-def _zone(warehouse: Warehouse, user_id: str, given: str | None) -> str:
-    """The time zone for a new listener; who is known, or was removed, keeps theirs and is not asked."""
-    with warehouse.connect() as connection:
-        kept = kept_zone(connection, user_id)
-    if kept:
-        return kept
-    zone = _new_zone(given)
-    with warehouse.connect() as connection:
-        # Now, since otherwise the consent would be in vain.
-        check_zone(connection, zone)
-    return zone
-
-
-def _new_zone(given: str | None) -> str:
-    if given is not None:
-        return checked_time_zone(given)
-    machine = _machine_zone()
-    if not sys.stdin.isatty():
-        typer.echo(f"The time zone is this machine's, {machine}; --time-zone gives another one.")
-        return machine
-    return str(typer.prompt("Time zone, for days and hours of listening", default=machine, value_proc=_typed_zone))
-
-
-def _machine_zone() -> str:
-    try:
-        return checked_time_zone(get_localzone_name() or "UTC")
-    except (LoginRefused, ZoneInfoNotFoundError, ValueError, OSError):
-        return "UTC"
-
-
 def _typed_name(text: str) -> str:
     try:
         return checked_user_id(text.strip())
-    except LoginRefused as refused:
-        raise typer.BadParameter(str(refused)) from None
-
-
-def _typed_zone(text: str) -> str:
-    try:
-        return checked_time_zone(text.strip())
     except LoginRefused as refused:
         raise typer.BadParameter(str(refused)) from None
 

@@ -4,14 +4,20 @@ from datetime import date, datetime
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import track
 
 from spotify_assets.cli.poll import said
 from spotify_assets.cli.runs import run_job
 from spotify_assets.clock import clock_from, today
 from spotify_assets.errors import UserError
+from spotify_assets.listening.exports.lake_exports import all_keys
+from spotify_assets.listening.exports.loading import load_keys
 from spotify_assets.listening.tick import first_landing
 from spotify_assets.settings import Settings, settings
-from spotify_assets.storage.lake import open_lake
+from spotify_assets.storage.lake import Lake, open_lake
+from spotify_assets.storage.landing import while_nobody_is_erased
+from spotify_assets.storage.warehouse import open_warehouse
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 DAY = ["%Y-%m-%d"]
@@ -21,7 +27,7 @@ def replay(
     first: Annotated[datetime | None, typer.Option("--from", formats=DAY, help="First UTC day of fetching.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=DAY, help="Last UTC day of fetching.")] = None,
 ) -> None:
-    """Load what was landed on a range of days again, calling nobody; by default everything in the lake.
+    """Load what was landed on a range of days again, calling nobody; by default everything in the lake, exports too.
 
     Example: spotify-assets replay --from 2026-01-01 --to 2026-01-31
     """
@@ -29,18 +35,39 @@ def replay(
 
 
 def replay_days(chosen: Settings, first: date | None, last: date | None) -> str:
-    """Replays the days, from the first landing to today where none are given. Raises `UserError`."""
-    landed = first_landing(open_lake(chosen))
-    if landed is None:
+    """Replays the days, from the first landing to today where none are given, and then exports first.
+
+    Raises `UserError`.
+    """
+    lake = open_lake(chosen)
+    exports = replay_exports(chosen, lake) if first is None and last is None else None
+    landed = first_landing(lake)
+    if landed is None and not exports:
         return "The lake is empty: there is nothing to replay."
-    start = first or landed
+    now = today(clock_from(chosen))
+    start = first or landed or now
     if start < chosen.lake_start:
         raise UserError(
             f"{start} lies before LAKE_START, {chosen.lake_start}: set LAKE_START={start}, or give a later --from."
         )
-    now = today(clock_from(chosen))
     end = min(last or now, now)
     if end < start:
         raise UserError(f"{end} lies before {start}: give --from and --to in order.")
     tags = {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}
-    return said(run_job("replay", chosen, tags=tags))
+    done = said(run_job("replay", chosen, tags=tags))
+    if landed is None:
+        return str(exports)
+    return f"{done} {exports}" if exports else done
+
+
+def replay_exports(chosen: Settings, lake: Lake) -> str | None:
+    """Loads every export in the lake again; says how much that was, or None where there is none."""
+    keys = all_keys(lake)
+    if not keys:
+        return None
+    warehouse = open_warehouse(chosen)
+    console = Console(stderr=True)
+    with while_nobody_is_erased(warehouse):
+        shown = track(keys, "Loading exports", console=console, disable=not console.is_terminal)
+        loaded = load_keys(warehouse, lake, shown)
+    return f"{loaded.rows_kept:,} rows of exports in {loaded.files} files."

@@ -83,7 +83,7 @@ def _spotify_probes(settings: Settings, spotify: Spotify | None, missing: str) -
     return [
         Probe(APP, partial(look_at_app, settings, has_listeners=bool(spotify.listeners))),
         *(Probe(name_of(listener), partial(look_at_listener, spotify, listener)) for listener in spotify.listeners),
-        *([] if spotify.listeners else [Probe(LISTENERS, _nobody)]),
+        *([] if spotify.listeners else [Probe(LISTENERS, partial(_nobody, spotify))]),
         Probe(BUDGET, partial(look_at_budget, spotify.standing)),
     ]
 
@@ -92,5 +92,10 @@ def _not_looked(name: str, missing: str) -> Finding:
     return Finding(name, "yellow", f"not looked at, since {missing} can't be used", f"see {missing}")
 
 
-def _nobody() -> Finding:
+def _nobody(spotify: Spotify) -> Finding:
+    imported = spotify.without_login()
+    if imported:
+        return Finding(
+            LISTENERS, "green", f"nobody is connected; imported histories need no login: {', '.join(imported)}"
+        )
     return Finding(LISTENERS, "yellow", "nobody is connected", "run `spotify-assets login`")

@@ -76,6 +76,14 @@ class Spotify:
             return "not asked, since the daily budget is used up"
         return None
 
+    def without_login(self) -> list[str]:
+        """Who has only ever imported."""
+        with self.access.tokens.warehouse.connect() as connection:
+            rows = connection.execute(
+                "select user_id from ops.unconnected_listeners where removed_at is null order by user_id"
+            ).fetchall()
+        return [str(user_id) for (user_id,) in rows]
+
     def login(self, listener: Listener) -> Login:
         """What is stored of the listener's login by now."""
         with self.access.tokens.warehouse.connect() as connection:

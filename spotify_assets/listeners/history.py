@@ -97,7 +97,7 @@ class History:
                 found.runs.append(record.dagster_run.run_id)
         for name in self.partition_sets:
             keys = self.instance.get_dynamic_partitions(name)
-            found.partitions.extend((name, key) for key in keys if key.startswith(f"{person.user_id}-"))
+            found.partitions.extend((name, key) for key in keys if key.rpartition("-")[0] == person.user_id)
         for state in self.instance.all_instigator_state():
             ticks = self.instance.get_ticks(state.instigator_origin_id, state.selector_id)
             if any(person.is_named_in(dg.serialize_value(tick)) for tick in ticks):

@@ -10,7 +10,7 @@ from spotify_assets.errors import UserError
 from spotify_assets.spotify.stored import login_ends
 from spotify_assets.storage.time_zones import in_force
 
-State = Literal["connected", "needs_login", "removed"]
+State = Literal["connected", "needs_login", "removed", "no_login"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Overview:
     user_id: str
     display_name: str | None
     state: State
-    """`removed`: the login is forgotten, the history is kept."""
+    """`removed`: the login is forgotten, the history is kept. `no_login`: there never was one, only imports."""
     reason: str | None
     api_url: str | None
     is_here: bool
@@ -44,7 +44,10 @@ def all_listeners(connection: psycopg.Connection, api_url: str, now: datetime) -
             known.*,
             tokens.consented_at,
             tokens.consent_is_known,
-            (select max(p.played_at) from raw.plays as p where p.user_id = known.user_id),
+            greatest(
+                (select max(p.played_at) from raw.plays as p where p.user_id = known.user_id),
+                (select max(s.ts) from raw.streams as s where s.user_id = known.user_id)
+            ),
             (
                 select coalesce(array_agg(z.valid_from order by z.valid_from), '{}')
                 from ops.listener_time_zones as z
@@ -59,7 +62,9 @@ def all_listeners(connection: psycopg.Connection, api_url: str, now: datetime) -
             select user_id, display_name, status as state, status_reason, api_url, polled_at, time_zone
             from ops.listeners
             union all
-            select user_id, display_name, 'removed', null, null, null, time_zone
+            select
+                user_id, display_name, case when removed_at is null then 'no_login' else 'removed' end,
+                null, null, null, time_zone
             from ops.unconnected_listeners
         ) as known
         left join ops.tokens as tokens using (user_id)
@@ -90,11 +95,39 @@ def all_listeners(connection: psycopg.Connection, api_url: str, now: datetime) -
     ]  # fmt: skip
 
 
-def known_listener(connection: psycopg.Connection, user_id: str) -> str:
-    """The name if somebody is connected under it. Raises `UserError` with the names that there are."""
-    names = [name for (name,) in connection.execute("select user_id from ops.listeners order by user_id")]
+def known_login(connection: psycopg.Connection, user_id: str) -> str:
+    """The name if there is a login under it. Raises `UserError` that says what there is."""
+    names = _names(connection, "ops.listeners")
     if user_id in names:
         return user_id
+    if user_id in _names(connection, "ops.unconnected_listeners"):
+        raise UserError(
+            f"Nobody is connected as {user_id}, whose history stays; to erase it: "
+            f"spotify-assets listeners remove {user_id} --erase"
+        )
+    raise _nobody(user_id, names)
+
+
+def known_history(connection: psycopg.Connection, user_id: str) -> str:
+    """The name if there is a login under it, or a history. Raises `UserError` with the names that there are."""
+    names = sorted({*_names(connection, "ops.listeners"), *_names(connection, "ops.unconnected_listeners")})
+    if user_id in names:
+        return user_id
+    if connection.execute("select from raw.export_files where user_id = %s limit 1", (user_id,)).fetchone() is not None:
+        # Loaded again into a new database, which has no zones yet.
+        connection.execute(
+            "insert into ops.unconnected_listeners (user_id, time_zone) values (%s, 'UTC') on conflict do nothing",
+            (user_id,),
+        )
+        return user_id
+    raise _nobody(user_id, names)
+
+
+def _names(connection: psycopg.Connection, table: str) -> list[str]:
+    return [name for (name,) in connection.execute(f"select user_id from {table} order by user_id".encode())]
+
+
+def _nobody(user_id: str, names: list[str]) -> UserError:
     if not names:
-        raise UserError(f"Nobody is connected as {user_id}, nor under any other name.")
-    raise UserError(f"Nobody is connected as {user_id}; there are: {', '.join(names)}.")
+        return UserError(f"Nobody is connected as {user_id}, nor under any other name.")
+    return UserError(f"Nobody is connected as {user_id}; there are: {', '.join(names)}.")

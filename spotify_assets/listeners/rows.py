@@ -24,6 +24,7 @@ CATALOG = (
     "raw.artists",
     "raw.track_artists",
     "raw.album_artists",
+    "raw.export_tracks",
     "ops.version_sightings",
 )
 # Deleted by `forget_login` and `forget_name`, and the calls, which are kept without their name: the app made them.
@@ -121,13 +122,16 @@ def forget_waiting(connection: psycopg.Connection, user_id: str) -> None:
 def forget_rows(connection: psycopg.Connection, user_id: str) -> None:
     """Deletes the listener's rows. The caller commits.
 
-    Where anything of theirs had been loaded, the catalog is emptied too, everybody's pages count as not loaded, and the
-    models as not built: whoever comes next, this erasure or a tick, makes them of what is left in the lake.
+    Where anything of theirs had been loaded, the catalog is emptied too, everybody's pages and exports count as not
+    loaded, and the models as not built: whoever comes next, this erasure or a tick, makes them of what is left.
     """
     connection.execute("select version from ops.raw_version for update")  # no load goes on meanwhile
     deleted = dict(_delete(connection, user_id))
     connection.execute("update ops.requests set user_id = null where user_id = %s", (user_id,))
-    connection.execute("update ops.raw_version set play_count = play_count - %s", (deleted.get("raw.plays", 0),))
+    connection.execute(
+        "update ops.raw_version set play_count = play_count - %s, stream_count = stream_count - %s",
+        (deleted.get("raw.plays", 0), deleted.get("raw.streams", 0)),
+    )
     if any(count for name, count in deleted.items() if name.startswith("raw.") or name == "ops.landed_objects"):
         connection.execute(f"truncate {', '.join(CATALOG)}".encode())
         connection.execute("update ops.landed_objects set loaded_version = null")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from spotify_assets.catalog.loading import Sighting, load_versions
-from spotify_assets.catalog.objects import Kind
 from spotify_assets.listening.ledger import (
     Cursor,
     LandedPage,
@@ -19,6 +18,7 @@ from spotify_assets.listening.ledger import (
     note_as_loaded,
     note_polled_spans,
     replace_quarantine,
+    take_version,
 )
 from spotify_assets.listening.pages import read_page, unreadable_page
 from spotify_assets.storage.bulk import copy_rows
@@ -86,7 +86,7 @@ def _load(cur: Cursor, pages: list[LandedPage]) -> Loaded:
     note_polled_spans(cur, pages)
     quarantine_changed = replace_quarantine(cur, pages)
     if days or ids or quarantine_changed:
-        _take_version(cur, new.total(), days, ids)
+        take_version(cur, plays=new.total(), days=days, ids=ids)
     note_as_loaded(cur, pages)
     times = [play.played_at for landed in pages for play in landed.page.plays]
     return Loaded(
@@ -191,25 +191,3 @@ _CONTEXTS_SHOWN = """
         and (p.context_type, p.context_uri) is distinct from (newer.context_type, newer.context_uri)
     returning p.user_id, p.played_at, p.track_id
 """
-
-
-def _take_version(cur: Cursor, new: int, days: set[tuple[str, date]], ids: set[tuple[Kind, str]]) -> None:
-    cur.execute("update ops.raw_version set version = version + 1, play_count = play_count + %s", (new,))
-    users, dates = zip(*days, strict=True) if days else ((), ())
-    cur.execute(
-        """
-        insert into ops.changed_days (version, user_id, utc_date)
-        select v.version, d.user_id, d.utc_date
-        from ops.raw_version as v, unnest(%s::text[], %s::date[]) as d (user_id, utc_date)
-        """,
-        (list(users), list(dates)),
-    )
-    kinds, changed = zip(*ids, strict=True) if ids else ((), ())
-    cur.execute(
-        """
-        insert into ops.changed_ids (version, kind, id)
-        select v.version, i.kind, i.id
-        from ops.raw_version as v, unnest(%s::text[], %s::text[]) as i (kind, id)
-        """,
-        (list(kinds), list(changed)),
-    )

@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
+from tzlocal import get_localzone_name
 
 from spotify_assets.settings import is_loopback
 from spotify_assets.spotify.models import Profile
@@ -58,6 +59,14 @@ def checked_time_zone(time_zone: str) -> str:
         return ZoneInfo(time_zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise LoginRefused(f"{time_zone!r} is no time zone: give one such as Europe/Berlin or UTC.") from None
+
+
+def machine_zone() -> str:
+    """This machine's time zone by its name; UTC where it has none."""
+    try:
+        return checked_time_zone(get_localzone_name() or "UTC")
+    except (LoginRefused, ZoneInfoNotFoundError, ValueError, OSError):
+        return "UTC"
 
 
 def conflict(user_id: str, profile: Profile, api_url: str, known: Sequence[Known]) -> str | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -174,20 +174,25 @@ class S3Lake:
                 "or correct LAKE_URL and the AWS_* variables."
             ) from error
 
-    @contextmanager
-    def _problems_as_sentences(self) -> Iterator[None]:
-        try:
-            yield
-        except NoCredentialsError as error:
-            raise LakeUnavailable(
-                f"The lake's bucket {self._bucket} can't be used without credentials; set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
-            ) from error
-        except (BotoCoreError, ClientError) as error:
-            raise LakeUnavailable(
-                f"The lake's bucket {self._bucket} can't be used ({str(error).strip().rstrip('.')}); "
-                "see to the server, or correct LAKE_URL and the AWS_* variables, and run again."
-            ) from error
+    def _problems_as_sentences(self) -> AbstractContextManager[None]:
+        return problems_as_sentences(self._bucket)
+
+
+@contextmanager
+def problems_as_sentences(bucket: str) -> Iterator[None]:
+    """Raises `LakeUnavailable` for what goes wrong between here and the bucket."""
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise LakeUnavailable(
+            f"The lake's bucket {bucket} can't be used without credentials; set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+        ) from error
+    except (BotoCoreError, ClientError) as error:
+        raise LakeUnavailable(
+            f"The lake's bucket {bucket} can't be used ({str(error).strip().rstrip('.')}); "
+            "see to the server, or correct LAKE_URL and the AWS_* variables, and run again."
+        ) from error
 
 
 def _code(error: ClientError) -> str:

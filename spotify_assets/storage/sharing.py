@@ -6,7 +6,7 @@ NOT_SHOWN = "Not shown, because several listeners share this warehouse."
 
 
 def is_shared(connection: psycopg.Connection) -> bool:
-    """Whether more than one listener is connected here, at whatever API, or has plays here."""
+    """Whether more than one listener is connected here, at whatever API, or has plays or streams here."""
     row = connection.execute(
         """
         select count(distinct user_id) > 1
@@ -19,6 +19,12 @@ def is_shared(connection: psycopg.Connection) -> bool:
             union all
             select max(user_id)
             from raw.plays
+            union all
+            select min(user_id)
+            from raw.streams
+            union all
+            select max(user_id)
+            from raw.streams
         ) as known
         """
     ).fetchone()

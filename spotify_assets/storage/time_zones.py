@@ -1,6 +1,7 @@
 """Which time zone counts for a listener when, and what a change of one changes.
 
-A zone counts for the whole history (`ops.listeners.time_zone`), or from a date on (`ops.listener_time_zones`). The
+A zone counts for the whole history (`time_zone` in `ops.listeners`, or, without a login, in
+`ops.unconnected_listeners`), or from a date on (`ops.listener_time_zones`). The
 models give each play the local date of the zone in force, so a change marks the listener's days as changed: the next
 build makes them anew, and nobody else's.
 """
@@ -18,10 +19,13 @@ def set_for_all_time(connection: psycopg.Connection, user_id: str, time_zone: st
     Raises `UserError` for a zone that Postgres doesn't know.
     """
     check_zone(connection, time_zone)
-    changed = connection.execute(
-        "update ops.listeners set time_zone = %s where user_id = %s and time_zone <> %s",
-        (time_zone, user_id, time_zone),
-    ).rowcount
+    changed = sum(
+        connection.execute(
+            f"update {table} set time_zone = %s where user_id = %s and time_zone <> %s".encode(),
+            (time_zone, user_id, time_zone),
+        ).rowcount
+        for table in ("ops.listeners", "ops.unconnected_listeners")
+    )
     replaced = connection.execute("delete from ops.listener_time_zones where user_id = %s", (user_id,)).rowcount
     if changed or replaced:
         mark_plays(connection, user_id)
@@ -47,9 +51,9 @@ def set_from(connection: psycopg.Connection, user_id: str, time_zone: str, day: 
 
 
 def mark_plays(connection: psycopg.Connection, user_id: str, since: date = date.min) -> None:
-    """Marks the listener's UTC days with plays, from `since` on, as changed in a version of `raw` of their own.
+    """Marks the listener's UTC days with plays or streams, from `since` on, as changed in a version of their own.
 
-    Where there are none nothing is marked, and nothing is left to build.
+    Where there are none, nothing is marked, and nothing is left to build.
     """
     # Loads hold this row: what they commit before us is seen below, and what comes later is built with the new zone.
     connection.execute("select version from ops.raw_version for update")
@@ -59,6 +63,10 @@ def mark_plays(connection: psycopg.Connection, user_id: str, since: date = date.
             select distinct (played_at at time zone 'UTC')::date as utc_date
             from raw.plays
             where user_id = %(user)s and played_at >= %(since)s::date::timestamp at time zone 'UTC'
+            union
+            select (ts at time zone 'UTC')::date
+            from raw.streams
+            where user_id = %(user)s and ts >= %(since)s::date::timestamp at time zone 'UTC'
         ),
         taken as (
             update ops.raw_version

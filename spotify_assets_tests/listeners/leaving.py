@@ -11,10 +11,14 @@ from typer.testing import CliRunner
 
 from spotify_assets.cli import app
 from spotify_assets.cli.runs import dagster_home
+from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
+from spotify_assets.listening.exports.importing import import_export
+from spotify_assets.listening.exports.sources import given, read
 from spotify_assets.markdown import escape
 from spotify_assets.storage.lake import Lake, lake_key, open_lake
 from spotify_assets_tests.leaks import Piece, in_files, in_tables, leaks
+from spotify_assets_tests.listening.exports.made_up import AUDIO, account_row, as_file, put, row
 from spotify_assets_tests.ticks import play
 from spotify_assets_tests.world import World
 
@@ -60,6 +64,7 @@ def two_listeners(world: World, *, in_dagster: bool) -> None:
     world.listen(now - timedelta(minutes=9), now - timedelta(minutes=5), user_id="alex")
     world.listen(now - timedelta(minutes=8), now - timedelta(minutes=4), user_id="wanda")
     tick()
+    exports(world)
     now += timedelta(minutes=30)
     world.at(now)
     only_hers: dict[str, object] = {
@@ -75,6 +80,19 @@ def two_listeners(world: World, *, in_dagster: bool) -> None:
     assert LEAVER in str(world.rows("select user_id from ops.listeners where status = 'needs_login'"))
     assert world.rows("select 1 from raw.quarantine where lake_key like %s", (f"%user={LEAVER}/%",))
     _elsewhere(world, now)
+
+
+def exports(world: World) -> None:
+    """Each imports one; both name a track, she last, and he has a file of two kinds."""
+    shared = row(0)["spotify_track_uri"]
+    hers = [row(0), row(9, spotify_track_uri=shared, master_metadata_track_name="Named by her"), {"ts": "broken"}]
+    his = {AUDIO: [row(5, spotify_track_uri=shared)], "StreamingHistory_music_0.json": [account_row()]}
+    for user_id, files in ((LEAVER, {AUDIO: hers}), (STAYER, his)):
+        folder = put(world.home.parent / f"export_of_{user_id}", {name: as_file(rows) for name, rows in files.items()})
+        chosen = world.settings()
+        items = read(given([folder])[0])
+        done = import_export(world.warehouse, open_lake(chosen), clock_from(chosen), user_id, items, "UTC")
+        assert not done.refused
 
 
 def _elsewhere(world: World, now: datetime) -> None:

@@ -65,6 +65,7 @@ def assert_as_if_never_there(world: World, new_warehouse: NewWarehouse) -> None:
     assert world.rows("select count(*) from marts.fct_plays")[0] > (0,)
     assert snapshot(replayed.warehouse) == snapshot(world.warehouse)
     assert world.rows("select play_count from ops.raw_version") == world.rows("select count(*) from raw.plays")
+    assert world.rows("select stream_count from ops.raw_version") == world.rows("select count(*) from raw.streams")
     world.settings()
 
 

@@ -1,0 +1,145 @@
+"""Asset checks on `streaming_history`: each asks the stored rows of the export of the run, or, without one, of all."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from spotify_assets.listening.exports.assets import parse_partition
+from spotify_assets.listening.exports.lake_exports import all_keys, folder_of
+from spotify_assets.listening.tick import not_loaded
+from spotify_assets.markdown import markdown_table
+from spotify_assets.storage.lake import Lake, is_key
+from spotify_assets.storage.sharing import is_shared
+from spotify_assets.storage.warehouse import Warehouse
+
+_MOST = 100
+_PARTITION_TAG = "dagster/partition"
+
+_FILES = """
+    with files as (
+        select distinct f.*
+        from raw.export_files as f
+        where %(export)s::text is null or (f.user_id, f.file_hash) in (
+            select m.user_id, m.file_hash
+            from raw.export_members as m
+            where m.user_id = %(user)s and m.export_hash = %(export)s
+        )
+    )
+"""
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A check as data: `query` returns one row for each offence."""
+
+    name: str
+    description: str
+    query: str
+    columns: tuple[str, ...]
+    found: str
+    severity: dg.AssetCheckSeverity
+    blocking: bool = False
+
+
+_QUESTIONS = (
+    _Question(
+        name="every_row_is_kept",
+        description="Each row of each file is a row of raw.streams, or an entry of the quarantine.",
+        query="""
+            select f.user_id, f.lake_key, f.rows_read, kept.rows, waiting.rows
+            from files as f
+            cross join lateral (
+                select count(*) as rows
+                from raw.streams as s
+                where s.user_id = f.user_id and s.file_hash = f.file_hash
+            ) as kept
+            cross join lateral (
+                select count(*) as rows
+                from raw.quarantine as q
+                where q.lake_key = f.lake_key and q.position ~ '^/[0-9]+$'
+            ) as waiting
+            where f.rows_read <> kept.rows + waiting.rows
+        """,
+        columns=("listener", "lake_key", "rows read", "streams", "in quarantine"),
+        found="{count} files have rows that are neither streams nor in quarantine; materialize their export again.",
+        severity=dg.AssetCheckSeverity.ERROR,
+        blocking=True,
+    ),
+    _Question(
+        name="nothing_is_quarantined",
+        description="Everything in the exports could be read.",
+        query="""
+            select q.lake_key, q.position, q.reason
+            from raw.quarantine as q
+            inner join files as f using (lake_key)
+        """,
+        columns=("lake_key", "where", "why"),
+        found="{count} things in the exports could not be read; the rest is loaded, and they load when the export is "
+        "materialized with a parser that can read them.",
+        severity=dg.AssetCheckSeverity.WARN,
+    ),
+)
+
+
+def _check(question: _Question) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="streaming_history",
+        name=question.name,
+        description=question.description,
+        blocking=question.blocking,
+    )
+    def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+        user_id, export = _asked_for(context)
+        with warehouse.connect() as connection:
+            may_show = not is_shared(connection)
+            rows = connection.execute(
+                f"{_FILES} {question.query} limit {_MOST}".encode(), {"user": user_id, "export": export}
+            ).fetchall()
+        count = f"{len(rows)} or more" if len(rows) == _MOST else str(len(rows))
+        return dg.AssetCheckResult(
+            passed=not rows,
+            severity=question.severity,
+            description=question.found.format(count=count) if rows else "Nothing wrong.",
+            metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))}
+            if rows and may_show
+            else {},
+        )
+
+    return check
+
+
+def _everything_landed_is_loaded() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="streaming_history",
+        name="everything_landed_is_loaded",
+        description="All that lies in the lake for the listener is loaded, by a listing of the lake.",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        lake: dg.ResourceParam[Lake],
+    ) -> dg.AssetCheckResult:
+        user_id, _ = _asked_for(context)
+        keys = set(filter(is_key, lake.list(folder_of(user_id)))) if user_id else set(all_keys(lake))
+        left = sorted(not_loaded(warehouse, keys))
+        return dg.AssetCheckResult(
+            passed=not left,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(left)} of {len(keys)} landed objects are not loaded; import the export again, or run "
+            "`spotify-assets replay`."
+            if left
+            else f"All {len(keys)} landed objects are loaded.",
+            metadata={"not_loaded": left[:10]} if left else {},
+        )
+
+    return check
+
+
+def _asked_for(context: dg.AssetCheckExecutionContext) -> tuple[str | None, str | None]:
+    partition = context.run.tags.get(_PARTITION_TAG)
+    return parse_partition(partition) if partition else (None, None)
+
+
+def export_checks() -> list[dg.AssetChecksDefinition]:
+    """All checks on `streaming_history`."""
+    return [*map(_check, _QUESTIONS), _everything_landed_is_loaded()]
