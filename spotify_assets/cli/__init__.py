@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from spotify_assets.cli import db, demo, doctor, listeners, login, poll, replay
+from spotify_assets.cli import db, demo, doctor, export, listeners, login, poll, replay
 from spotify_assets.errors import UserError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("demo")(demo.demo)
 app.command("login")(login.login)
 app.command("poll")(poll.poll)
 app.command("replay")(replay.replay)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 
 
