@@ -34,10 +34,10 @@ def test_importing_the_definitions_opens_nothing_but_modules() -> None:
     assert [line for line in touched if line] == []
 
 
-def test_importing_the_definitions_pulls_in_neither_pandas_nor_boto3_nor_dbt() -> None:
+def test_importing_the_definitions_pulls_in_neither_pandas_nor_pyarrow_nor_boto3_nor_dbt() -> None:
     loaded = _python("import sys, spotify_assets.definitions; print(*sys.modules, sep='\\n')")
 
-    assert {"pandas", "boto3", "botocore", "dbt", "dagster_dbt", "dagster_aws"}.isdisjoint(loaded)
+    assert {"pandas", "pyarrow", "boto3", "botocore", "dbt", "dagster_dbt", "dagster_aws"}.isdisjoint(loaded)
 
 
 def test_loading_the_definitions_reads_the_manifest_and_connects_to_nothing() -> None:
@@ -53,7 +53,13 @@ def test_loading_the_definitions_reads_the_manifest_and_connects_to_nothing() ->
     assert [line for line in opened if "/dbt_project/" not in line and not line.endswith("/manifest.json")] == []
 
 
-def test_loading_the_definitions_pulls_in_neither_pandas_nor_boto3() -> None:
+def test_loading_the_definitions_pulls_in_neither_pandas_nor_pyarrow_nor_boto3() -> None:
     loaded = _python("import sys\nfrom spotify_assets.definitions import defs\ndefs()\nprint(*sys.modules, sep='\\n')")
 
-    assert {"pandas", "boto3", "botocore", "dagster_aws"}.isdisjoint(loaded)
+    assert {"pandas", "pyarrow", "boto3", "botocore", "dagster_aws"}.isdisjoint(loaded)
+
+
+def test_the_commands_pull_in_neither_pandas_nor_pyarrow() -> None:
+    loaded = _python("import sys, spotify_assets.cli; print(*sys.modules, sep='\\n')")
+
+    assert {"pandas", "pyarrow"}.isdisjoint(loaded)

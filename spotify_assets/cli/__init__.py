@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from spotify_assets.cli import db, demo, doctor, import_, listeners, login, poll, replay
+from spotify_assets.cli import db, demo, doctor, export, import_, listeners, login, poll, replay
 from spotify_assets.errors import UserError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("login")(login.login)
 app.command("import")(import_.import_)
 app.command("poll")(poll.poll)
 app.command("replay")(replay.replay)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 
 

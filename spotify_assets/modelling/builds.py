@@ -142,6 +142,16 @@ def finish(connection: psycopg.Connection, build_id: int, clock: Clock) -> None:
         scope.empty(connection)
 
 
+def is_building(connection: psycopg.Connection) -> bool:
+    """Whether somebody holds the lock that serializes builds. Taking it to see would turn builders away."""
+    held = (
+        "select count(*) from pg_locks where locktype = 'advisory' and granted and objsubid = 1 "
+        "and database = (select oid from pg_database where datname = current_database()) "
+        "and (classid::bigint << 32) + objid::bigint = %s"
+    )
+    return bool(_one(connection, held, (_LOCK,)))
+
+
 class BuildLock:
     """The lock that serializes builds, on a connection of its own: whoever dies lets go of it."""
 

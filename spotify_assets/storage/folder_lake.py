@@ -45,14 +45,16 @@ class FolderLake:
             return is_new
 
     def get(self, key: str) -> bytes:
+        return decode(key, self.stored(key))
+
+    def stored(self, key: str) -> bytes:
         path = self._path(key)
         with self._problems_as_sentences():
             try:
-                stored = path.read_bytes()
+                return path.read_bytes()
             except FileNotFoundError:
                 self._check_it_is_there()
                 raise KeyError(key) from None
-        return decode(key, stored)
 
     def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes | LakeCorrupt]]:
         return read_concurrently(self.get, keys)

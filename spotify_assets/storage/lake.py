@@ -48,6 +48,9 @@ class Lake(Protocol):
     def get(self, key: str) -> bytes:
         """The payload, uncompressed. Raises `KeyError` for a missing key, `LakeCorrupt` for damaged content."""
 
+    def stored(self, key: str) -> bytes:
+        """The object as it lies there, compressed, damaged or not. Raises `KeyError` for a missing key."""
+
     def get_many(self, keys: Sequence[str]) -> "Iterator[tuple[str, bytes | LakeCorrupt]]":
         """(key, payload) in the order of `keys`, read concurrently; only a few payloads are held at a time.
 

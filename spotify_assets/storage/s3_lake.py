@@ -70,17 +70,19 @@ class S3Lake:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def get(self, key: str) -> bytes:
+        return decode(key, self.stored(key))
+
+    def stored(self, key: str) -> bytes:
         name = self._prefix + check_key(key)
         with self._problems_as_sentences():
             try:
-                stored = self._read(name)
+                return self._read(name)
             except ResponseStreamingError:
-                stored = self._read(name)  # botocore retries requests, but no answer that breaks off
+                return self._read(name)  # botocore retries requests, but no answer that breaks off
             except ClientError as error:
                 if _code(error) == "NoSuchKey":
                     raise KeyError(key) from None
                 raise
-        return decode(key, stored)
 
     def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes | LakeCorrupt]]:
         return read_concurrently(self.get, keys)
