@@ -4,6 +4,7 @@ Ticks run in this process (quick, one after the other) or as `spotify-assets pol
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,19 @@ from spotify_assets.storage.warehouse import Warehouse
 ZONE = "Europe/Berlin"
 # The app of every simulator that a test does not give another one.
 APP = SimulatorConfig()
+# The dbt project of all homes of a test session, parsed here once: the fixture `_prepared` of conftest.py sets it.
+prepared: Path | None = None
+
+
+def prepare(home: Path) -> None:
+    """Puts the parsed dbt project into a home, as a first command there would: that costs seconds for each."""
+    if prepared is None:
+        return
+    project = find_project(prepared)
+    project.manifest()  # whoever comes first parses it; the program's own file lock makes the other workers wait
+    target = find_project(home).target
+    if not target.exists():
+        shutil.copytree(project.target, target, ignore=shutil.ignore_patterns("run"))
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,7 @@ class World:
         **extra: str,
     ) -> "World":
         """Puts an installation together; nobody is connected yet."""
+        prepare(home)
         environment = {
             "SPOTIFY_API_URL": simulator.api_url,
             "SPOTIFY_ACCOUNTS_URL": simulator.accounts_url,
