@@ -20,7 +20,9 @@ from cryptography.fernet import Fernet
 from spotify_assets.cli.poll import tick
 from spotify_assets.cli.replay import replay_days
 from spotify_assets.clock import clock_from
-from spotify_assets.listening.tick import Tick, run_tick
+from spotify_assets.listening.ledger import DATASET
+from spotify_assets.listening.loading import load_objects
+from spotify_assets.listening.tick import Tick, in_order_of_fetching, run_tick
 from spotify_assets.modelling.project import find_project
 from spotify_assets.modelling.session import BuildSession
 from spotify_assets.settings import Settings, settings
@@ -119,6 +121,12 @@ class World:
         if build:
             self.build()
         return done
+
+    def replay_without_dagster(self) -> None:
+        """The whole lake into the warehouse, by the code below Dagster."""
+        lake = open_lake(self.settings())
+        load_objects(self.warehouse, lake, in_order_of_fetching(lake.list(f"{DATASET}/")))
+        self.build()
 
     def build(self) -> None:
         """Builds what the loads left to build."""

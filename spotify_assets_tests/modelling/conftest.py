@@ -95,7 +95,6 @@ class Raw:
             if announce:
                 _announce(connection, days, ids)
 
-
     def export(
         self,
         name: str,
