@@ -101,12 +101,19 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
     try:
         create_database(server, _TEMPLATE)
         Warehouse(database_dsn(server, _TEMPLATE)).migrate()
-        with psycopg.connect(server.admin_dsn(), autocommit=True) as admin:
-            # No test of this server cuts its power.
-            admin.execute("alter role all set synchronous_commit = off")
+        _hurry(server)
         yield server
     finally:
         server.destroy()
+
+
+def _hurry(server: EmbeddedPostgres) -> None:
+    """Nobody cuts this server's power or guesses its password: no commit waits for the disk, no login for SCRAM."""
+    password = str(conninfo.conninfo_to_dict(server.dsn())["password"])
+    with psycopg.connect(server.admin_dsn(), autocommit=True) as admin:
+        admin.execute("alter role all set synchronous_commit = off")
+        admin.execute("set scram_iterations = 1")
+        admin.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(password)))
 
 
 @pytest.fixture
