@@ -14,6 +14,8 @@ export UV_PYTHON_DOWNLOADS := never
 # Trust what the machine trusts: behind a company's proxy uv's own certificates don't suffice.
 export UV_SYSTEM_CERTS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Else every process would compile thousands of modules again, for ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 .PHONY: demo dev test soak lint clean setup

@@ -1,6 +1,7 @@
 """Fixtures that every part's tests share: the real inputs, a real Postgres, a lake in a folder and on S3."""
 
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -16,11 +17,20 @@ from spotify_assets.settings import Settings
 from spotify_assets.storage.embedded import ROLE, EmbeddedPostgres
 from spotify_assets.storage.lake import Lake, open_lake
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
+from spotify_assets_tests import world
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "migrated"
 _numbers = count(1)
 _outcomes = pytest.StashKey[str]()
+_MEMORY = Path("/dev/shm")  # noqa: S108
+_ROOM = 6 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Homes of tests lie in memory where there is room: half of the time Dagster's SQLite would wait for the disk."""
+    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 _LONGEST = (
@@ -69,6 +79,13 @@ def _nothing_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings_module.settings.cache_clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _prepared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All workers of a session parse the dbt project once; see `world.prepare`."""
+    folder = tmp_path_factory.getbasetemp()
+    world.prepared = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "prepared_home"
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real exports, recorded polls and descriptions; it is not part of the repository."""
@@ -86,9 +103,19 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
     try:
         create_database(server, _TEMPLATE)
         Warehouse(database_dsn(server, _TEMPLATE)).migrate()
+        _hurry(server)
         yield server
     finally:
         server.destroy()
+
+
+def _hurry(server: EmbeddedPostgres) -> None:
+    """Nobody cuts this server's power or guesses its password: no commit waits for the disk, no login for SCRAM."""
+    password = str(conninfo.conninfo_to_dict(server.dsn())["password"])
+    with psycopg.connect(server.admin_dsn(), autocommit=True) as admin:
+        admin.execute("alter role all set synchronous_commit = off")
+        admin.execute("set scram_iterations = 1")
+        admin.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(password)))
 
 
 @pytest.fixture

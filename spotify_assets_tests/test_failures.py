@@ -22,7 +22,6 @@ from spotify_assets import resources
 from spotify_assets.listening import loading
 from spotify_assets.listening.assets import ASKED_ON_TAG
 from spotify_assets.listening.pages import Page, read_page
-from spotify_assets.modelling.project import find_project
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.spotify import access
@@ -48,14 +47,6 @@ NewWorld = Callable[..., World]
 # The parts of the harness that only these tests need.
 
 
-@pytest.fixture(scope="session")
-def dbt_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dbt folder with a manifest, so that not every home has to make its own."""
-    home = tmp_path_factory.mktemp("dbt_home")
-    find_project(home).manifest()
-    return home / "dbt"
-
-
 @pytest.fixture
 def simulators() -> Iterator[Callable[..., SimulatorServer]]:
     """Starts simulators whose listeners play only what a test gives them; they stop after the test."""
@@ -73,15 +64,11 @@ def simulators() -> Iterator[Callable[..., SimulatorServer]]:
 
 
 @pytest.fixture
-def new_world(
-    monkeypatch: pytest.MonkeyPatch, new_warehouse: Callable[[], Warehouse], tmp_path: Path, dbt_folder: Path
-) -> NewWorld:
+def new_world(monkeypatch: pytest.MonkeyPatch, new_warehouse: Callable[[], Warehouse], tmp_path: Path) -> NewWorld:
     """Makes installations whose listeners are connected and have three plays each."""
 
     def make(simulator: SimulatorServer, warehouse: Warehouse | None = None, **extra: str) -> World:
         home = tmp_path / f"home_{next(_numbers)}"
-        home.mkdir()
-        (home / "dbt").symlink_to(dbt_folder)
         world = World.make(monkeypatch, warehouse or new_warehouse(), simulator, home, **{"LAKE_URL": "", **extra})
         for listener in simulator.world.accounts:
             world.login(listener)
@@ -229,7 +216,7 @@ def test_postgres_lost_while_dbt_builds_leaves_the_last_good_mart(
     """The next tick finds nothing new at Spotify, and completes the marts all the same."""
     world = new_world(simulators(), fragile)
     play(world, START - HOUR)
-    world.tick()
+    world.tick_without_dagster()
     last_good = world.rows("select * from marts.fct_plays")
     world.at(START + HOUR)
     play(world, START + HOUR)

@@ -33,7 +33,7 @@ def test_two_processes_tick_at_once_with_different_new_plays(
     with SimulatorServer(config) as simulator:
         world = World.make(monkeypatch, new_warehouse(), simulator, tmp_path / "at_once")
         world.login("alex")
-        world.tick()
+        world.tick_without_dagster()
         world.at(LATER)
         world.listen(LATER - timedelta(minutes=20), LATER - timedelta(minutes=10))
         requests.delete(f"{simulator.url}/_sim/requests", timeout=10)
@@ -60,7 +60,7 @@ def test_two_processes_tick_at_once_with_different_new_plays(
 
         fresh = World.make(monkeypatch, new_warehouse(), simulator, tmp_path / "at_once")
         fresh.login("alex")
-        fresh.replay()
+        fresh.replay_without_dagster()
         assert snapshot(fresh.warehouse) == snapshot(world.warehouse)
 
 
@@ -71,7 +71,7 @@ def test_two_processes_refresh_a_rotating_token_at_once(
     with SimulatorServer(config) as simulator:
         world = World.make(monkeypatch, warehouse, simulator, tmp_path)
         world.login("alex")
-        world.tick()
+        world.tick_without_dagster()
         world.at(LATER)
         processes = [world.start("poll") for _ in range(2)]
         for process in processes:

@@ -4,6 +4,7 @@ Ticks run in this process (quick, one after the other) or as `spotify-assets pol
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,9 @@ from cryptography.fernet import Fernet
 from spotify_assets.cli.poll import tick
 from spotify_assets.cli.replay import replay_days
 from spotify_assets.clock import clock_from
-from spotify_assets.listening.tick import Tick, run_tick
+from spotify_assets.listening.ledger import DATASET
+from spotify_assets.listening.loading import load_objects
+from spotify_assets.listening.tick import Tick, in_order_of_fetching, run_tick
 from spotify_assets.modelling.project import find_project
 from spotify_assets.modelling.session import BuildSession
 from spotify_assets.settings import Settings, settings
@@ -34,6 +37,19 @@ from spotify_assets.storage.warehouse import Warehouse
 ZONE = "Europe/Berlin"
 # The app of every simulator that a test does not give another one.
 APP = SimulatorConfig()
+# The dbt project of all homes of a test session, parsed here once: the fixture `_prepared` of conftest.py sets it.
+prepared: Path | None = None
+
+
+def prepare(home: Path) -> None:
+    """Puts the parsed dbt project into a home, as a first command there would: that costs seconds for each."""
+    if prepared is None:
+        return
+    project = find_project(prepared)
+    project.manifest()  # whoever comes first parses it; the program's own file lock makes the other workers wait
+    target = find_project(home).target
+    if not target.exists():
+        shutil.copytree(project.target, target, ignore=shutil.ignore_patterns("run"))
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,7 @@ class World:
         **extra: str,
     ) -> "World":
         """Puts an installation together; nobody is connected yet."""
+        prepare(home)
         environment = {
             "SPOTIFY_API_URL": simulator.api_url,
             "SPOTIFY_ACCOUNTS_URL": simulator.accounts_url,
@@ -104,6 +121,12 @@ class World:
         if build:
             self.build()
         return done
+
+    def replay_without_dagster(self) -> None:
+        """The whole lake into the warehouse, by the code below Dagster."""
+        lake = open_lake(self.settings())
+        load_objects(self.warehouse, lake, in_order_of_fetching(lake.list(f"{DATASET}/")))
+        self.build()
 
     def build(self) -> None:
         """Builds what the loads left to build."""

@@ -120,10 +120,12 @@ class FolderLake:
                 yield key
 
     def _check_it_is_there(self) -> None:
-        if (self._root / _MARKER).exists():
+        marker = self._root / _MARKER
+        if marker.exists():
             lake_memory.remember(self._home, str(self._root))
             return
-        if lake_memory.is_known(self._home, str(self._root)):
+        # Looked for once more: another writer may have begun the lake just now, the marker first and then the note.
+        if lake_memory.is_known(self._home, str(self._root)) and not marker.exists():
             note = lake_memory.note_of(self._home, str(self._root))
             what = "is no folder any more" if self._root.exists() and not self._root.is_dir() else "is gone"
             if self._root.is_dir():
@@ -134,7 +136,7 @@ class FolderLake:
         ensure_private_folder(self._root)
         (self._root / _UNFINISHED).mkdir(exist_ok=True)
         # The marker comes first: with the note alone, a second writer would take this lake for a lost one.
-        (self._root / _MARKER).touch()
+        marker.touch()
         sync_folder(self._root)
         lake_memory.remember(self._home, str(self._root))
 

@@ -1,7 +1,7 @@
 """Two listeners of one warehouse, of whom one will leave, with something of hers in every place there is."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -52,9 +52,18 @@ def lake_of(world: World) -> Lake:
     return open_lake(world.settings())
 
 
-def two_listeners(world: World, *, in_dagster: bool) -> None:
-    """The one who will leave came first, alone; then both; then something unreadable of hers; then her login ended."""
-    tick = world.tick if in_dagster else world.tick_without_dagster
+def two_listeners(world: World, *, in_dagster: bool, only: Sequence[str] | None = None) -> None:
+    """The one who will leave came first, alone; then both; then something unreadable of hers; then her login ended.
+
+    Where Dagster runs `only` some assets the models are built at the end.
+    """
+
+    def tick() -> None:
+        if in_dagster:
+            world.tick(only)
+        else:
+            world.tick_without_dagster()
+
     world.login(LEAVER, "wanda")
     assert command(world, "listeners", "rename", LEAVER, SHOWN).code == 0
     tick()
@@ -77,6 +86,8 @@ def two_listeners(world: World, *, in_dagster: bool) -> None:
     requests.post(f"{world.simulator.url}/_sim/revoke", json={"user": "wanda"}, timeout=10).raise_for_status()
     world.at(now + BETWEEN_TICKS)
     tick()
+    if only:
+        world.build()
     assert LEAVER in str(world.rows("select user_id from ops.listeners where status = 'needs_login'"))
     assert world.rows("select 1 from raw.quarantine where lake_key like %s", (f"%user={LEAVER}/%",))
     _elsewhere(world, now)

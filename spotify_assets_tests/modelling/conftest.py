@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -14,6 +13,7 @@ from spotify_assets.clock import FixedClock
 from spotify_assets.modelling.project import Project, find_project
 from spotify_assets.modelling.session import BuildSession, Outcome
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.world import prepare
 
 CLOCK = FixedClock(datetime(2026, 11, 21, 12, tzinfo=UTC))
 
@@ -223,7 +223,9 @@ class Builder:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return find_project(Path(tmp_path_factory.mktemp("dbt_home")))
+    home = tmp_path_factory.mktemp("dbt_home")
+    prepare(home)
+    return find_project(home)
 
 
 @pytest.fixture

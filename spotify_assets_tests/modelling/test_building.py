@@ -16,6 +16,7 @@ from spotify_assets.spotify.logins import NewLogin, save_login
 from spotify_assets.spotify.models import Profile
 from spotify_assets.storage.time_zones import set_for_all_time, set_from
 from spotify_assets_tests.modelling.conftest import Builder, Play, Raw
+from spotify_assets_tests.sizes import size
 
 
 def _play_count(builder: Builder) -> object:
@@ -41,7 +42,8 @@ def test_incremental_builds_equal_a_full_rebuild_row_for_row(builder: Builder, r
             for track in chance.sample(track_ids, count)
         }
 
-    for step in range(6):
+    last = 5
+    for step in range(last + 1):
         new = {
             (
                 chance.choice(["ada", "bob", "eve"]),
@@ -66,7 +68,7 @@ def test_incremental_builds_equal_a_full_rebuild_row_for_row(builder: Builder, r
         is_full = builder.rows("select is_full from ops.builds order by build_id desc limit 1")
         assert is_full == [(step == 0,)]
         assert builder.rows("select count(*) from ops.changed_days") == [(0,)]
-        if step > 0:
+        if step > 0 and size(step == last, True):
             incremental = builder.everything()
             assert incremental["track_periods"]
             builder.rebuild()
@@ -127,9 +129,10 @@ def test_builds_after_changes_of_zones_equal_a_full_rebuild_and_touch_nobody_els
         assert builder.build().kind == "built"
         assert builder.rows("select is_full from ops.builds order by build_id desc limit 1") == [(False,)]
         assert builder.rows(dates) != before
-        incremental = builder.everything()
-        builder.rebuild()
-        assert builder.everything() == incremental
+        if size(whose == changes[-1][0], True):
+            incremental = builder.everything()
+            builder.rebuild()
+            assert builder.everything() == incremental
     with raw.warehouse.connect() as connection:
         save_login(connection, _login("new", "Asia/Kolkata"))
         set_from(connection, "new", "Asia/Tokyo", date(2026, 5, 2))
@@ -288,7 +291,7 @@ def test_a_reader_never_sees_an_empty_or_missing_mart_during_a_full_rebuild(buil
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        for _ in range(2):
+        for _ in range(size(1, 4)):
             builder.rebuild()
     finally:
         stop.set()
