@@ -1,10 +1,10 @@
 """How long an export takes from the zip to queryable marts, beside a bare COPY and beside the naive way.
 
-For each number of rows: a made-up extended history in a zip as Spotify sends it (files of 16,000 rows, ten years, 30,000
-tracks, some of them far more often than others), imported into an empty embedded Postgres and built, in a process of its own
-and timed after its imports. Beside it, in the same run: the same rows out of the same zip by one COPY of seven columns and
-one upsert; and, up to 500,000 rows, by pandas' `to_sql`, as small pipelines do. Prints seconds, rows a second, ratios, and the
-largest memory of the importing process.
+For each number of rows: a made-up extended history in a zip as Spotify sends it (files of 16,000 rows, ten years,
+30,000 tracks, some of them far more often than others), imported into an empty embedded Postgres and built, in a
+process of its own and timed after its imports. Beside it, in the same run: the same rows out of the same zip by one
+COPY of seven columns and one upsert; and, up to 500,000 rows, by pandas' `to_sql`, as small pipelines do. Prints
+seconds, rows a second, ratios, and the largest memory of the importing process.
 
     python benchmarks/import_history.py [rows…]
 """
@@ -191,13 +191,13 @@ def main() -> None:
             bare = measure("bare", path)["load"]
             seconds = figures["load"] + figures["build"]
             line = (
-                f"{rows:>9,} rows: {seconds:.1f} s ({figures['load']:.1f} s to load, {figures['build']:.1f} s to build), "
+                f"{rows:>9,} rows: {seconds:.1f} s ({figures['load']:.1f} s load, {figures['build']:.1f} s build), "
                 f"{rows / seconds:,.0f} rows a second, {figures['memory']:.0f} MB; bare COPY {bare:.1f} s "
                 f"({seconds / bare:.1f} times)"
             )
             if rows <= NAIVE_UP_TO:
                 slow = measure("naive", path)["load"]
-                line += f"; pandas to_sql {slow:.1f} s, which builds nothing ({slow / figures['load']:.1f} times our load)"
+                line += f"; pandas to_sql {slow:.1f} s, and nothing built ({slow / figures['load']:.1f} times our load)"
             print(line, flush=True)
             path.unlink()
 

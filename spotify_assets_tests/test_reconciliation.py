@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from spotify_assets.simulator.catalogue import Track
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.simulator.shapes import local_uri
 from spotify_assets.simulator.streams import Stream
 from spotify_assets.simulator.timekeeping import to_ms
 from spotify_assets.storage.warehouse import Warehouse
@@ -38,15 +40,24 @@ def _true_streams(world: World, until: datetime) -> list[Stream]:
     return world.simulator.world.listeners["alex"].streams(0, to_ms(until) + 1)
 
 
-def _export_uri(stream: Stream) -> str:
+def _uri(world: World, track: Track, kind: str) -> str:
+    catalogue = world.simulator.world.catalogue
+    if kind == "track":
+        return f"spotify:track:{track.id}"
+    album = catalogue.album(track.artist, track.album, track.version)
+    return local_uri(catalogue.artist_name(track.artist), album.name, track)
+
+
+def _export_uri(world: World, stream: Stream) -> str:
     if stream.episode:
         return f"spotify:episode:{stream.episode.id}"
     assert stream.export_track
-    return "spotify:local" if stream.kind == "local" else f"spotify:track:{stream.export_track.id}"
+    return _uri(world, stream.export_track, stream.kind)
 
 
-def _is_polled(stream: Stream, stored: set[tuple[int, str]]) -> bool:
-    return stream.kind == "track" and bool(stream.track) and (stream.played_at_ms, stream.track.id) in stored  # type: ignore[union-attr]
+def _api_key(world: World, stream: Stream) -> str:
+    """What raw.plays calls the track."""
+    return _uri(world, stream.track, stream.kind).removeprefix("spotify:track:") if stream.track else ""
 
 
 def test_every_true_stream_is_there_once_and_the_holes_are_those_that_were_made(
@@ -80,22 +91,25 @@ def test_every_true_stream_is_there_once_and_the_holes_are_those_that_were_made(
         }
         truth = _true_streams(world, simulator.world.clock.now())
 
+        def is_polled(stream: Stream) -> bool:
+            return (stream.played_at_ms, _api_key(world, stream)) in stored
+
         # The holes, by a count that knows nothing of spans: no page from after reaches back to the poll before.
         made = [(before, oldest) for (_, before), (oldest, _) in pairwise(polls) if oldest > before]
         holes = world.rows("select starts_at, ends_at from marts.coverage where not is_covered order by 1")
         assert holes == made
         assert len(made) == sum(last - first > 1 for first, last in OUTAGES)
-        shown = [s for s in truth if s.visible_at_ms and s.kind == "track" and s.visible_at_ms <= to_ms(polls[-1][1])]
+        shown = [s for s in truth if s.visible_at_ms and s.visible_at_ms <= to_ms(polls[-1][1])]
         for first, last in made:
-            lost = [s for s in shown if first < _at(s.played_at_ms) < last and not _is_polled(s, stored)]
+            lost = [s for s in shown if first < _at(s.played_at_ms) < last and not is_polled(s)]
             assert lost, "a hole lacks plays"
-        # Between holes only plays are lacking that Spotify published when fifty newer ones stood before them.
-        first_known = polls[0][0]
+        # Between holes only such plays are lacking as the next poll could not see yet.
         for stream in shown:
             at = _at(stream.played_at_ms)
-            if at >= first_known and not _is_polled(stream, stored) and not any(a < at < b for a, b in made):
+            if at >= polls[0][0] and not is_polled(stream) and not any(a < at < b for a, b in made):
+                next_poll = min(asked for _, asked in polls if asked >= at)
                 assert stream.visible_at_ms
-                assert stream.visible_at_ms - stream.played_at_ms > STEP / timedelta(milliseconds=1)
+                assert _at(stream.visible_at_ms) > next_poll
 
         export = tmp_path / "my_spotify_data.zip"
         export.write_bytes(requests.get(f"{simulator.url}/_sim/export", timeout=120).content)
@@ -104,27 +118,22 @@ def test_every_true_stream_is_there_once_and_the_holes_are_those_that_were_made(
         assert world.rows("select * from marts.coverage where not is_covered") == []
 
         expected = sorted(
-            (s.played_at_ms, "track", s.track.id, s.ms_played)
-            if s.track and _is_polled(s, stored)
-            else (
-                s.export_ts * 1000,
-                {"episode": "episode", "local": "unknown", "track": "track"}[s.kind],
-                s.export_track.id if s.export_track and s.kind == "track" else "",
-                s.ms_played,
-            )
+            (s.played_at_ms, f"spotify:track:{_api_key(world, s)}".replace("track:spotify:", ""), s.ms_played)
+            if is_polled(s)
+            else (s.export_ts * 1000, _export_uri(world, s), s.ms_played)
             for s in truth
         )
         found = sorted(
-            (to_ms(at), str(kind), str(track or ""), ms)
-            for at, kind, track, ms in world.rows(
-                "select played_at, content_type, track_id, ms_played from marts.fct_plays where source <> 'api'"
+            (to_ms(at), str(uri), ms)
+            for at, uri, ms in world.rows(
+                "select played_at, content_uri, ms_played from marts.fct_plays where source <> 'api'"
             )
             if isinstance(at, datetime) and isinstance(ms, int)
         )
         labelled = {
-            (s.played_at_ms, s.track.id, s.export_ts, _export_uri(s), s.ms_played)
+            (s.played_at_ms, _api_key(world, s), s.export_ts, _export_uri(world, s), s.ms_played)
             for s in truth
-            if s.track and _is_polled(s, stored)
+            if is_polled(s)
         }
         matched = {
             (to_ms(played_at), str(track), to_ms(ended_at) // 1000, str(content), ms)
