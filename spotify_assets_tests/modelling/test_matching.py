@@ -35,7 +35,7 @@ def matched_by_brute_force(plays: Iterable[Play], rows: Iterable[Row], known: di
                 order = (rung, distance, row[1], played_at, track, f"spotify:track:{row[2]}", row[3])
                 pairs.append((order, (user, played_at, track), row))
     taken: set[object] = set()
-    matches = set()
+    matches: set[tuple[str, ...]] = set()
     for _, play, row in sorted(pairs):
         if play not in taken and row not in taken:
             taken |= {play, row}
