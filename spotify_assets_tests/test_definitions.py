@@ -22,48 +22,58 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 ASSETS = """
 listening/raw_plays <-
 listening/streaming_history <-
+staging/stg_album_artists <- raw_plays
 staging/stg_albums <- raw_plays
 staging/stg_artists <- raw_plays
+staging/stg_export_files <- streaming_history
+staging/stg_export_members <- streaming_history
+staging/stg_export_tracks <- streaming_history
 staging/stg_listener_time_zones <- raw_plays
 staging/stg_plays <- raw_plays
+staging/stg_polled_spans <- raw_plays
+staging/stg_streams <- stg_export_files streaming_history
 staging/stg_track_artists <- raw_plays
 staging/stg_tracks <- raw_plays
-intermediate/int_artist_periods <- int_track_facts int_track_periods
-intermediate/int_plays <- stg_listener_time_zones stg_plays
-intermediate/int_track_days <- int_plays
-intermediate/int_track_facts <- stg_artists stg_track_artists stg_tracks
-intermediate/int_track_months <- int_track_days
-intermediate/int_track_periods <- int_track_days int_track_months
+intermediate/int_matches <- int_track_facts stg_export_files stg_plays stg_streams
+intermediate/int_plays <- int_matches stg_export_files stg_listener_time_zones stg_plays stg_streams
+intermediate/int_track_facts <- stg_album_artists stg_artists stg_export_tracks stg_track_artists stg_tracks
+marts/coverage <- stg_export_files stg_export_members stg_polled_spans
 marts/dim_artists <- stg_artists
 marts/dim_tracks <- int_track_facts stg_albums stg_tracks
 marts/fct_plays <- int_plays
-marts/top_artists <- dim_artists int_artist_periods
-marts/top_tracks <- int_track_facts int_track_periods
+marts/reconciliation <- int_plays
+marts/top_artists <- dim_artists dim_tracks track_days track_periods
+marts/top_tracks <- dim_tracks track_days track_periods
+marts/track_days <- fct_plays
+marts/track_periods <- track_days
 """
 
 # The checks of each asset.
 CHECKS = {
     "raw_plays": (
-        "every_listener_polled everything_landed_is_loaded keys_are_unique logins_last nothing_is_in_the_future "
-        "nothing_is_quarantined times_are_plausible"
+        "every_listener_polled everything_landed_is_loaded keys_are_unique logins_last "
+        "nothing_is_in_the_future nothing_is_quarantined times_are_plausible"
     ),
     "streaming_history": "every_row_is_kept everything_landed_is_loaded nothing_is_quarantined",
+    "stg_album_artists": "no_nulls",
     "stg_albums": "no_nulls",
     "stg_artists": "no_nulls",
+    "stg_export_files": "unique_key",
+    "stg_export_members": "no_nulls",
+    "stg_export_tracks": "no_nulls",
     "stg_listener_time_zones": "no_nulls unique_key",
     "stg_plays": "end_in_the_time_of_spotify no_nulls track_key_is_not_empty unique_key",
+    "stg_polled_spans": "unique_key",
+    "stg_streams": "no_nulls",
     "stg_track_artists": "no_nulls relationships_artist_id",
     "stg_tracks": "length_and_popularity_are_possible no_nulls",
-    "int_artist_periods": (
-        "accepted_values_period_kind counts_ranks_and_times_are_possible estimate_is_not_negative no_nulls unique_key"
-    ),
+    "int_matches": "lie_within_reach take_each_stream_once unique_key",
     "int_plays": (
-        "accepted_values_content_type local_time_is_near_utc no_nulls track_id_is_there_exactly_for_tracks unique_key"
+        "accepted_values_content_type accepted_values_source length_is_unknown_where_only_the_api_saw_it "
+        "local_time_is_near_utc no_nulls say_who_reported_them track_id_is_there_for_tracks_only unique_key"
     ),
-    "int_track_days": "counts_and_times_are_possible no_nulls unique_key",
     "int_track_facts": "no_nulls unique_key",
-    "int_track_months": "counts_and_times_are_possible no_nulls unique_key",
-    "int_track_periods": "accepted_values_period_kind counts_ranks_and_times_are_possible no_nulls unique_key",
+    "coverage": "has_no_holes spans_have_a_length",
     "dim_artists": "no_nulls not_null_artist_name unique_key",
     "dim_tracks": (
         "accepted_values_release_date_precision length_and_popularity_are_possible no_nulls "
@@ -73,12 +83,11 @@ CHECKS = {
         "accepted_values_content_type accepted_values_source local_hour_is_an_hour "
         "ms_played_is_null_exactly_where_only_the_api_saw_it no_nulls relationships_track_id unique_key"
     ),
-    "top_artists": (
-        "accepted_values_period_kind counts_ranks_and_times_are_possible no_nulls relationships_artist_id unique_key"
-    ),
-    "top_tracks": (
-        "accepted_values_period_kind counts_ranks_and_times_are_possible no_nulls relationships_track_id unique_key"
-    ),
+    "reconciliation": "no_nulls unique_key",
+    "top_artists": "counts_ranks_and_times_are_possible",
+    "top_tracks": "counts_ranks_and_times_are_possible",
+    "track_days": "counts_and_times_are_possible unique_key",
+    "track_periods": "accepted_values_period_kind counts_and_times_are_possible unique_key",
 }
 
 # Warnings that are raised inside other packages, with what raises them.
