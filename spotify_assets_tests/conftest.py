@@ -18,6 +18,7 @@ from spotify_assets.storage.embedded import ROLE, EmbeddedPostgres
 from spotify_assets.storage.lake import Lake, open_lake
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 from spotify_assets_tests import world
+from spotify_assets_tests.sizes import size
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "migrated"
@@ -40,6 +41,13 @@ _LONGEST = (
     "test_ui",
     "test_connections",
     "test_export_inbox",
+    "test_import",
+    "test_building",
+    "test_matching",
+    "test_one_truth",
+    "test_reconciliation",
+    "test_demo",
+    "test_export_inbox",
     "cli/test_import",
     "test_month",
     "test_erasure",
@@ -49,8 +57,11 @@ _LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests come first, so that no core waits for one of them at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves what takes long to the soak; of the rest the longest come first, so that no core waits at the end."""
+    chosen = [item for item in items if item.get_closest_marker("soak") is None or size(False, True)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
     ranks = {name: rank for rank, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: min((ranks[name] for name in ranks if name in item.nodeid), default=len(ranks)))
 

@@ -19,6 +19,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from spotify_assets import resources
+from spotify_assets.errors import LakeUnavailable
 from spotify_assets.listening import loading
 from spotify_assets.listening.assets import ASKED_ON_TAG
 from spotify_assets.listening.pages import Page, read_page
@@ -32,6 +33,8 @@ from spotify_assets.storage.embedded import EmbeddedPostgres
 from spotify_assets.storage.lake import open_lake
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.conftest import create_database, database_dsn, free_port
+from spotify_assets_tests.listening.exports.made_up import as_file, put, row
+from spotify_assets_tests.listening.exports.place import Place
 from spotify_assets_tests.test_two_at_once import wait_until
 from spotify_assets_tests.ticks import POLLS, TOKENS, calls, failure, fault, no_faults, play, tick
 from spotify_assets_tests.world import World, snapshot
@@ -208,6 +211,63 @@ def test_postgres_lost_in_the_middle_of_a_load_costs_nothing(
     assert world.rows("select * from raw.plays") == []
     stay_away(world, START + DAY)
     assert tick(world).new == 2
+
+
+def test_postgres_lost_in_the_middle_of_an_import_is_one_sentence_and_the_rerun_completes(
+    new_world: NewWorld, simulators: Callable[..., SimulatorServer], server: EmbeddedPostgres, fragile: Warehouse,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    world = new_world(simulators(), fragile)
+    files = {f"Streaming_History_Audio_{n}.json": as_file([row(n), row(n + 10)]) for n in range(3)}
+    folder = put(tmp_path / "given", files)
+    with fragile.connect() as other_load:
+        other_load.execute("select version from ops.raw_version for update")
+        process = world.start("import", "alex", str(folder))
+        wait_until(lambda: bool(world.rows("select 1 from pg_locks where not granted")))
+        server.stop()
+        _, err = process.communicate(timeout=60)
+        other_load.close()
+
+    assert process.returncode == 1
+    [said] = [line for line in err.splitlines() if line.startswith("spotify-assets: ")]
+    assert "went away" in said
+    assert "Traceback" not in err
+    server.start()
+    assert world.command("import", "alex", str(folder)).returncode == 0
+    assert world.rows("select count(*), count(distinct file_hash) from raw.streams") == [(6, 3)]
+    assert len(list(open_lake(world.settings()).list("streaming_history/"))) == 4, "three files and their list, once"
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_an_import_is_one_sentence_and_the_rerun_completes(
+    new_warehouse: Callable[[], Warehouse], tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", disk], check=False).returncode != 0:
+        pytest.skip("this machine does not let root mount a tmpfs")
+    try:
+        files = {
+            f"Streaming_History_Audio_{n}.json": as_file(
+                [row(n * 1000 + each, master_metadata_track_name=os.urandom(60).hex()) for each in range(500)]
+            )
+            for n in range(4)
+        }
+        folder = put(tmp_path / "given", files)
+        place = Place(new_warehouse(), disk)
+        with pytest.raises(LakeUnavailable, match="No space left"):
+            place.take(folder)
+        landed = len(place.objects())
+        assert 0 < landed < 5
+        subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
+        place.take(folder)
+        expected = Place(new_warehouse(), tmp_path / "in_peace")
+        expected.take(folder)
+        assert place.raw() == expected.raw()
+        assert len(place.objects()) == 5, "nothing is stored twice"
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_postgres_lost_while_dbt_builds_leaves_the_last_good_mart(

@@ -182,6 +182,7 @@ def test_a_month_of_trouble_costs_no_play_that_spotify_still_offered(
     assert refused[503] >= len(polls)
 
 
+@pytest.mark.soak
 def test_fifteen_listeners_share_a_budget_that_is_too_small(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
 ) -> None:

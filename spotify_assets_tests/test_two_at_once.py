@@ -25,6 +25,7 @@ def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.soak
 def test_two_processes_tick_at_once_with_different_new_plays(
     monkeypatch: pytest.MonkeyPatch, new_warehouse: Callable[[], Warehouse], tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from spotify_assets.listening.ledger import (
     replace_quarantine,
     take_version,
 )
-from spotify_assets.listening.pages import read_page, unreadable_page
+from spotify_assets.listening.pages import Page, read_page, unreadable_page
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
 from spotify_assets.storage.warehouse import Warehouse
@@ -72,17 +72,22 @@ def load_objects(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loade
 
 
 def _read(lake: Lake, keys: Sequence[str]) -> Iterator[LandedPage]:
+    known: dict[bytes, Page] = {}  # while nothing is played, page after page is the same
     for key, payload in lake.get_many(keys):
         parsed = parse_key(key)
-        page = unreadable_page(str(payload)) if isinstance(payload, LakeCorrupt) else read_page(payload)
+        if isinstance(payload, LakeCorrupt):
+            page = unreadable_page(str(payload))
+        else:
+            page = known[payload] = known.get(payload) or read_page(payload)
         yield LandedPage(key, parsed.user_id or "", parsed.fetched_at, page)
 
 
 def _load(cur: Cursor, pages: list[LandedPage]) -> Loaded:
-    copy_rows(cur, "staged_plays", _STAGED_PLAYS, _play_rows(pages))
+    telling = _first_and_last_of_the_same(pages)
+    copy_rows(cur, "staged_plays", _STAGED_PLAYS, _play_rows(telling))
     cur.execute("select version from ops.raw_version for update")
     new, changed, days = _upsert_plays(cur)
-    ids = load_versions(cur, _sightings(pages))
+    ids = load_versions(cur, _sightings(telling))
     note_polled_spans(cur, pages)
     quarantine_changed = replace_quarantine(cur, pages)
     if days or ids or quarantine_changed:
@@ -98,6 +103,17 @@ def _load(cur: Cursor, pages: list[LandedPage]) -> Loaded:
         first_played_at=min(times, default=None),
         last_played_at=max(times, default=None),
     )
+
+
+def _first_and_last_of_the_same(pages: Iterable[LandedPage]) -> list[LandedPage]:
+    """Of a listener's pages that say the same, those that were fetched first and last: others between add nothing."""
+    firsts: dict[tuple[str, int], LandedPage] = {}
+    lasts: dict[tuple[str, int], LandedPage] = {}
+    for landed in sorted(pages, key=lambda landed: (landed.fetched_at, landed.lake_key)):
+        same = (landed.user_id, id(landed.page))
+        firsts.setdefault(same, landed)
+        lasts[same] = landed
+    return [*firsts.values(), *(landed for same, landed in lasts.items() if landed is not firsts[same])]
 
 
 _STAGED_PLAYS = [

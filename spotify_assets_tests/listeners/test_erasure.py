@@ -160,6 +160,7 @@ MOMENTS: list[tuple[object, str, int]] = [
 ]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("between", size(["nothing"], ["nothing", "ticks"]))
 def test_an_erasure_that_dies_anywhere_and_is_run_again_completes(
     world: World, new_warehouse: NewWarehouse, between: str
@@ -193,6 +194,7 @@ def test_an_erasure_that_dies_anywhere_and_is_run_again_completes(
     assert_as_if_never_there(world, new_warehouse)
 
 
+@pytest.mark.soak
 def test_a_killed_erasure_and_a_tick_that_waits_for_one(world: World, new_warehouse: NewWarehouse) -> None:
     """A real SIGKILL while it deletes rows. While it runs again a tick begins: it waits, and brings nobody back."""
     two_listeners(world, in_dagster=False)
@@ -220,6 +222,7 @@ def test_a_killed_erasure_and_a_tick_that_waits_for_one(world: World, new_wareho
     assert_as_if_never_there(world, new_warehouse)
 
 
+@pytest.mark.soak
 def test_a_tick_that_polls_lands_what_it_got_before_the_erasure_begins(
     world: World, new_warehouse: NewWarehouse, simulator: SimulatorServer
 ) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
 from spotify_assets.spotify.logins import NewLogin, save_login
@@ -96,6 +97,7 @@ def test_a_time_zone_moves_plays_to_another_local_date_and_changing_it_rebuilds(
     assert builder.rows(local) == [("2026-03-28", 16), ("2026-10-24", 17)]
 
 
+@pytest.mark.soak
 def test_builds_after_changes_of_zones_equal_a_full_rebuild_and_touch_nobody_else(builder: Builder, raw: Raw) -> None:
     """Whole, dated, dated again, replaced; a login that comes after the plays; a listener without plays."""
     chance = random.Random(20260502)  # noqa: S311

@@ -3,10 +3,15 @@
     meta={'scope': 'track_periods'},
     indexes=[
         {'columns': ['user_id', 'period_kind', 'period_start', 'track_key'], 'unique': true},
-        {'columns': ['user_id', 'track_key']},
+        {'columns': ['user_id', 'track_key', 'period_kind']},
     ],
 ) }}
 
+{#- Each kind comes from the next shorter one, so that of a listener and track there are few rows to sum. -#}
+{% set measures = [
+    'streams', 'plays', 'ms_played', 'plays_of_unknown_length', 'completed', 'skipped', 'first_played_at',
+    'last_played_at',
+] -%}
 {% set sums -%}
         sum(streams)::integer as streams,
         sum(plays)::integer as plays,
@@ -18,7 +23,6 @@
         max(last_played_at) as last_played_at
 {%- endset %}
 
-{#- Weeks and months come from days, longer periods from months: of a listener and track there are few. -#}
 with
 {% for kind, length in [('week', '7 days'), ('month', '1 month')] -%}
 {{ kind }}s as (
@@ -44,68 +48,99 @@ with
 ),
 
 {% endfor -%}
-all_months as (
-    select * from months
+{% for part, kind, count in [('month', 'quarter', 2), ('quarter', 'year', 9)] -%}
+{{ part }}s_of_{{ kind }}s as (
+    select * from {{ part }}s
+    {% if is_incremental() %}
+    union all
+    -- Those of the period that this build leaves as they are.
+    select
+        stored.user_id,
+        stored.period_start,
+        stored.track_key,
+        stored.{{ measures | join(',\n        stored.') }}
+    from ops.scope_periods as scope
+    cross join
+        lateral generate_series(
+            scope.period_start::timestamp,
+            scope.period_start + interval '{{ count }} months',
+            interval '{{ 1 if part == 'month' else 3 }} months'
+        ) as parts (starts_at)
+    inner join ops.scope_listener_tracks as touched
+        on scope.user_id = touched.user_id
+    inner join {{ this }} as stored
+        on
+            touched.user_id = stored.user_id
+            and stored.period_kind = '{{ part }}'
+            and parts.starts_at::date = stored.period_start
+            and touched.track_key = stored.track_key
+    where
+        scope.period_kind = '{{ kind }}'
+        and not exists (
+            select 1
+            from ops.scope_periods as remade
+            where
+                stored.user_id = remade.user_id
+                and remade.period_kind = '{{ part }}'
+                and stored.period_start = remade.period_start
+        )
+    {% endif %}
+),
+
+{{ kind }}s as (
+    select
+        user_id,
+        date_trunc('{{ kind }}', period_start::timestamp)::date as period_start,
+        track_key,
+        {{ sums }}
+    from {{ part }}s_of_{{ kind }}s
+    group by user_id, date_trunc('{{ kind }}', period_start::timestamp)::date, track_key
+),
+
+{% endfor -%}
+all_years as (
+    select * from years
     {% if is_incremental() %}
     union all
     select
         stored.user_id,
         stored.period_start,
         stored.track_key,
-        stored.streams,
-        stored.plays,
-        stored.ms_played,
-        stored.plays_of_unknown_length,
-        stored.completed,
-        stored.skipped,
-        stored.first_played_at,
-        stored.last_played_at
+        stored.{{ measures | join(',\n        stored.') }}
     from ops.scope_listener_tracks as touched
     inner join {{ this }} as stored
         on
             touched.user_id = stored.user_id
             and touched.track_key = stored.track_key
+            and stored.period_kind = 'year'
     where
-        stored.period_kind = 'month'
-        and not exists (
+        not exists (
             select 1
-            from ops.scope_periods as scope
+            from ops.scope_periods as remade
             where
-                stored.user_id = scope.user_id
-                and scope.period_kind = 'month'
-                and stored.period_start = scope.period_start
+                stored.user_id = remade.user_id
+                and remade.period_kind = 'year'
+                and stored.period_start = remade.period_start
         )
     {% endif %}
 ),
 
+all_times as (
+    select
+        user_id,
+        date '1970-01-01' as period_start,
+        track_key,
+        {{ sums }}
+    from all_years
+    group by user_id, track_key
+),
+
 measured as (
-    {% for kind in ['week', 'month'] -%}
+    {% for kind in ['week', 'month', 'quarter', 'year', 'all_time'] -%}
     select
         '{{ kind }}' as period_kind,
         {{ kind }}s.*
     from {{ kind }}s
-    union all
-    {% endfor -%}
-    {% for kind in ['quarter', 'year', 'all_time'] -%}
-    {%- set start = "date_trunc('" ~ kind ~ "', all_months.period_start::timestamp)::date" -%}
-    {%- if kind == 'all_time' -%}
-    {%- set start = "date '1970-01-01'" -%}
-    {%- endif -%}
-    select
-        '{{ kind }}' as period_kind,
-        all_months.user_id,
-        {{ start }} as period_start,
-        all_months.track_key,
-        {{ sums }}
-    from all_months
-    {% if is_incremental() and kind != 'all_time' %}
-    inner join ops.scope_periods as scope
-        on
-            all_months.user_id = scope.user_id
-            and scope.period_kind = '{{ kind }}'
-            and {{ start }} = scope.period_start
-    {% endif %}
-    group by all_months.user_id, {{ start }}, all_months.track_key
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
@@ -115,12 +150,5 @@ select
     period_kind,
     period_start,
     track_key,
-    streams,
-    plays,
-    ms_played,
-    plays_of_unknown_length,
-    completed,
-    skipped,
-    first_played_at,
-    last_played_at
+    {{ measures | join(',\n    ') }}
 from measured
