@@ -1,6 +1,6 @@
 """What a tick with 50 new plays costs where 5,000 and where 5,000,000 plays are stored.
 
-For each size: a warehouse with that many streams of one listener over ten years (10 % of them polled as well), built;
+For each size: a warehouse with that many streams of one listener over ten years, the last polled as well, built;
 then ticks one after another, each of which lands a page of 50 plays, loads it and builds the models, all tests of a
 tick included. Prints the median seconds of a tick after imports, and the blocks of Postgres that it touched
 (pg_stat_database), and both as ratios to the first size.
@@ -60,7 +60,7 @@ _POLLED = """
     insert into raw.plays (user_id, played_at, track_id, lake_key)
     select user_id, ts + interval '0.5 seconds', substr(track_uri, 15), 'recently_played/user=ada/'
     from raw.streams
-    where file_row % 10 = 0
+    where ts > (select max(ts) from raw.streams) - interval '1 year' and ms_played >= 30000
     on conflict do nothing
 """
 

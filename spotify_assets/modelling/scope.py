@@ -89,8 +89,8 @@ _TRACKS: LiteralString = """
 
 _NOTE_TRACKS: LiteralString = "analyze ops.scope_tracks"
 
-# Where something has changed, and where a play and a stream lie near each other of which either is now compared by
-# something else.
+# Where something has changed, and where one that is now compared by something else has no partner of the same id: pairs
+# of the same id come first in the order, and nothing that is learnt of a track can part them.
 _SPANS: LiteralString = """
     create temporary table changed_spans on commit drop as
     with relearnt as materialized (
@@ -113,27 +113,31 @@ _SPANS: LiteralString = """
         from ops.changed_days
         where version > %(after)s and version <= %(last)s
         union all
-        select plays.user_id, plays.played_at, plays.played_at + interval '1 millisecond'
-        from relearnt
-        inner join raw.plays as plays using (track_id)
-        where exists (
-            select
-            from raw.streams as streams
-            where streams.user_id = plays.user_id
-                and streams.ts between plays.played_at - %(reach)s::interval and plays.played_at + %(reach)s::interval
-        )
-        union all
         select told.user_id, told.played_at, told.played_at + interval '1 millisecond'
         from relearnt
         inner join intermediate.int_plays as told using (track_id)
-        where told.export_lake_key is not null
-            and exists (
-                select
-                from raw.plays as plays
-                where plays.user_id = told.user_id
-                    and plays.played_at
-                        between told.played_at - 2 * %(reach)s::interval and told.played_at + 2 * %(reach)s::interval
-            )
+        -- A look at the index for each, which the limit keeps from becoming a join of all with all.
+        cross join lateral (
+            select 1
+            from intermediate.int_plays as other
+            where other.user_id = told.user_id
+                and other.played_at
+                    between told.played_at - 2 * %(reach)s::interval and told.played_at + 2 * %(reach)s::interval
+                and other.source <> 'both'
+                and (other.source = 'api') <> (told.source = 'api')
+            limit 1
+        ) as near
+        where told.source in ('api', 'export')
+        union all
+        select matches.user_id, matches.played_at, matches.played_at + interval '1 millisecond'
+        from relearnt
+        inner join intermediate.int_matches as matches on matches.track_key = relearnt.track_id
+        where matches.rung > 1
+        union all
+        select matches.user_id, matches.played_at, matches.played_at + interval '1 millisecond'
+        from relearnt
+        inner join intermediate.int_matches as matches on matches.content_key = 'spotify:track:' || relearnt.track_id
+        where matches.rung > 1
     )
     select joined.user_id, lower(one.span) as starts_at, upper(one.span) as ends_at
     from (

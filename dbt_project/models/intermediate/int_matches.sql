@@ -4,6 +4,8 @@
     indexes=[
         {'columns': ['user_id', 'played_at', 'track_key'], 'unique': true},
         {'columns': ['user_id', 'ended_at', 'content_key', 'ms_played'], 'unique': true},
+        {'columns': ['track_key']},
+        {'columns': ['content_key']},
     ],
 ) }}
 {#- Pairs that can be the same are taken in a fixed order, each play and each stream once. -#}
