@@ -53,7 +53,7 @@ def test_a_killed_tick_run_again_leaves_the_same_rows(
     is a run of Dagster; under `make soak` the rerun and the ticks in peace are too.
     """
     draw = random.Random(20260302)  # noqa: S311
-    moments = size(["copy", "load", "dbt"], [moment for moment in MOMENTS for _ in range(9)])
+    moments = size(["load", "dbt"], [moment for moment in MOMENTS for _ in range(9)])
     draw.shuffle(moments)
     hits: Counter[str] = Counter()
     with SimulatorServer(SimulatorConfig(at=START)) as simulator:

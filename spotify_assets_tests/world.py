@@ -18,7 +18,7 @@ import requests
 from cryptography.fernet import Fernet
 
 from spotify_assets.cli.poll import tick
-from spotify_assets.cli.replay import replay_days
+from spotify_assets.cli.replay import replay_days, replay_exports
 from spotify_assets.clock import clock_from
 from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.loading import load_objects
@@ -124,6 +124,7 @@ class World:
 
     def replay_without_dagster(self) -> None:
         """The whole lake into the warehouse, by the code below Dagster."""
+        replay_exports(self.settings(), open_lake(self.settings()))
         lake = open_lake(self.settings())
         load_objects(self.warehouse, lake, in_order_of_fetching(lake.list(f"{DATASET}/")))
         self.build()

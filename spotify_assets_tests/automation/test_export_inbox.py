@@ -64,6 +64,7 @@ def test_a_zip_in_the_inbox_is_taken_in_by_the_daemon_and_its_partition_replays(
             try:
                 with dg.DagsterInstance.get() as instance:
                     _wait_for_success(instance, tmp_path / "daemon.log")
+                    _wait_for("wrong.json is a web page", tmp_path / "daemon.log")
                     [partition] = instance.get_dynamic_partitions("exports")
                     [record] = instance.get_run_records()
             finally:
@@ -73,7 +74,13 @@ def test_a_zip_in_the_inbox_is_taken_in_by_the_daemon_and_its_partition_replays(
         assert record.dagster_run.tags["dagster/sensor_name"] == "export_inbox"
         assert world.rows("select user_id, count(*) from raw.streams group by 1") == [("alex", 2)]
         assert [path.name for path in (world.home / "inbox/alex").iterdir()] == ["wrong.json"]
-        assert "wrong.json is a web page" in (tmp_path / "daemon.log").read_text()
+
+
+def _wait_for(sentence: str, log: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while sentence not in log.read_text():
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.5)
 
 
 def _wait_for_success(instance: dg.DagsterInstance, log: Path) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from spotify_assets_tests.modelling.conftest import Builder, Play, Raw, Row
 from spotify_assets_tests.sizes import size
 
@@ -74,7 +76,7 @@ def test_matches_are_those_of_a_brute_force_matcher_and_of_a_full_rebuild(builde
         artists={"artist": "The Artist"},
     )
     plays.add(("ada", "2025-06-01 12:00:00.000+00:00", TRACKS[0]))
-    steps = size(5, 60)
+    steps = size(3, 60)
     for step in range(steps):
         new_plays = {
             (
@@ -113,6 +115,7 @@ def test_matches_are_those_of_a_brute_force_matcher_and_of_a_full_rebuild(builde
             assert builder.everything() == incremental
 
 
+@pytest.mark.soak
 def test_a_chain_longer_than_a_day_is_decided_as_a_whole(builder: Builder, raw: Raw) -> None:
     """A track of 50 seconds, looped for 26 hours: a row at one end that moves everything by one."""
     ends = [START + timedelta(seconds=50 * number) for number in range(26 * 72)]

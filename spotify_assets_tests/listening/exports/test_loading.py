@@ -231,3 +231,11 @@ def test_only_keys_of_the_lake_are_looked_at(place: Place) -> None:
     place.take_files({AUDIO: as_file([row(0)])})
     (place.folder / "lake/streaming_history/user=alex/note.txt").write_text("mine")
     assert len(all_keys(place.lake)) == 2
+
+
+def test_tracks_that_only_exports_name_wait_for_enrichment_the_most_played_first(place: Place) -> None:
+    place.take_files({AUDIO: as_file([row(1), row(2), row(3, spotify_track_uri=row(2)["spotify_track_uri"]), row(4)])})
+    with place.warehouse.connect() as connection:
+        connection.execute("insert into raw.tracks (track_id) values (%s)", (f"{4:022}",))
+    backlog = place.rows("select kind, id, streams from ops.enrichment_backlog order by streams desc, id")
+    assert backlog == [("track", f"{2:022}", 2), ("track", f"{1:022}", 1)]
