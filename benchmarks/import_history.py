@@ -44,7 +44,7 @@ def make_zip(path: Path, rows: int) -> None:
 
 def _row(chance: Random, number: int, rows: int) -> dict[str, object]:
     track = int(TRACKS * chance.random() ** 3)
-    ended = FIRST + YEARS * number / rows
+    ended = FIRST + YEARS * (number / rows)
     return {
         "ts": f"{ended:%Y-%m-%dT%H:%M:%SZ}",
         "username": "somebody",
