@@ -67,12 +67,14 @@ def replace_faults(cur: Cursor, found: Mapping[str, Mapping[str, Fault]]) -> boo
 def note_polled_spans(cur: Cursor, pages: Sequence[LandedPage]) -> None:
     """Adds what these pages prove: all plays from the oldest on a page to the moment of asking. No page, no proof.
 
+    Nor does a page prove anything further back than a row that can't be read.
+
     Takes no version of `raw`, so that a quiet poll needs no build: what shows it are views.
     """
     spans = [
-        (landed.user_id, min(times), max(landed.fetched_at, *times))
+        (landed.user_id, landed.page.complete_from, max(landed.fetched_at, landed.page.complete_from))
         for landed in pages
-        if (times := [play.played_at for play in landed.page.plays])
+        if landed.page.complete_from
     ]
     columns = [("user_id", "text"), ("starts_at", "timestamptz"), ("ends_at", "timestamptz")]
     copy_rows(cur, "staged_spans", columns, spans)

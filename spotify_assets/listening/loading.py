@@ -72,13 +72,13 @@ def load_objects(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loade
 
 
 def _read(lake: Lake, keys: Sequence[str]) -> Iterator[LandedPage]:
-    known: dict[bytes, Page] = {}  # while nothing is played, page after page is the same
+    known: dict[str, Page] = {}  # while nothing is played, page after page is the same
     for key, payload in lake.get_many(keys):
         parsed = parse_key(key)
         if isinstance(payload, LakeCorrupt):
             page = unreadable_page(str(payload))
         else:
-            page = known[payload] = known.get(payload) or read_page(payload)
+            page = known[parsed.digest] = known.get(parsed.digest) or read_page(payload)
         yield LandedPage(key, parsed.user_id or "", parsed.fetched_at, page)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from spotify_assets.catalog.objects import Catalogue, read_track
 from spotify_assets.reading import Fault, Reader, read_payload
@@ -24,6 +25,8 @@ class Page:
     plays: list[Play]
     catalogue: Catalogue
     faults: list[Fault]
+    complete_from: datetime | None = None
+    """The oldest play before the first row that is no play: from here on nothing of the page is lacking."""
 
 
 def read_page(payload: bytes) -> Page:
@@ -32,8 +35,17 @@ def read_page(payload: bytes) -> Page:
     found = Catalogue()
     if top.value and "items" not in top.value:
         top.fault("items", "the list of plays is missing", top.value)
-    plays = [play for item in top.children("items") or [] if (play := _play(item, found))]
-    return Page(plays, found, top.faults)
+    items = top.children("items") or []
+    rows = [_play(item, found) for item in items]
+    plays = [play for play in rows if play]
+    whole = list(takewhile(lambda play: play is not None, rows)) if _are_all_objects(top, items) else []
+    return Page(plays, found, top.faults, min((play.played_at for play in whole if play), default=None))
+
+
+def _are_all_objects(top: Reader, items: list[Reader]) -> bool:
+    """Whether no row was left out, so that the rows stand where they stood on the page."""
+    given = top.value.get("items")
+    return isinstance(given, list) and len(given) == len(items)
 
 
 def unreadable_page(reason: str) -> Page:

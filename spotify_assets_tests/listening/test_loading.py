@@ -165,3 +165,42 @@ def test_a_payload_that_is_no_page_is_one_row_of_quarantine(
     assert (loaded.plays_new, loaded.quarantined) == (1, 1)
     with warehouse.connect() as connection:
         assert connection.execute("select lake_key from raw.quarantine").fetchall() == [(key,)]
+
+
+@pytest.mark.parametrize(
+    ("items", "proved_from"),
+    [
+        ([a_play(1), a_play(2), a_play(3)], 3),
+        ([a_play(1), a_play(2), {"track": None, "played_at": None}, a_play(4)], 2),
+        ([a_play(1), "no row", a_play(3)], None),
+        ([{"track": {}}, a_play(2)], None),
+        ([], None),
+    ],
+)
+def test_a_page_proves_nothing_further_back_than_a_row_that_cannot_be_read(
+    items: list[object], proved_from: int | None, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    lake = open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path))
+    load_objects(warehouse, lake, [land(lake, NOON, items)])
+    with warehouse.connect() as connection:
+        spans = connection.execute("select lower(spans), upper(spans) from raw.polled_spans").fetchall()
+    assert spans == ([(NOON - timedelta(minutes=proved_from), NOON)] if proved_from else [])
+
+
+def test_pages_that_say_the_same_tell_when_it_was_said_first_and_last(warehouse: Warehouse, tmp_path: Path) -> None:
+    """In one load: three equal pages, and another one between them."""
+    lake = open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path))
+    old, new = [a_play(1, name="Old")], [a_play(1, name="New")]
+    told = [old, new, old, old]
+    keys = [land(lake, NOON + timedelta(hours=hour), items) for hour, items in enumerate(told)]
+    load_objects(warehouse, lake, keys)
+    with warehouse.connect() as connection:
+        assert connection.execute("select name from raw.tracks").fetchall() == [("Old",)]
+        seen = connection.execute(
+            "select v.name, v.valid_from, s.last_fetched_at from raw.track_versions as v "
+            "inner join ops.version_sightings as s on s.id = v.track_id and s.content_hash = v.content_hash order by 1"
+        ).fetchall()
+        [(noted,)] = connection.execute("select count(*) from ops.landed_objects").fetchall()
+    one, three = NOON + timedelta(hours=1), NOON + timedelta(hours=3)
+    assert seen == [("New", one, one), ("Old", NOON, three)]
+    assert noted == 4
