@@ -1,9 +1,9 @@
 """What a tick with 50 new plays costs where 5,000 and where 5,000,000 plays are stored.
 
-For each size: a warehouse with that many streams of one listener over ten years, the last polled as well, built;
-then ticks one after another, each of which lands a page of 50 plays, loads it and builds the models, all tests of a
-tick included. Prints the median seconds of a tick after imports, and the blocks of Postgres that it touched
-(pg_stat_database), and both as ratios to the first size.
+For each size: a warehouse with that many streams over ten years, of one listener up to 500,000 and of as many more as
+it takes beyond that, the last year polled as well, built; then ticks one after another, each of which lands a page of
+50 plays of one listener, loads it and builds the models, all tests of a tick included. Prints the median seconds of a
+tick after imports, and the blocks of Postgres that it touched (pg_stat_database), and both as ratios to the first size.
 
     python benchmarks/tick_cost.py [streams…]
 """
@@ -22,6 +22,7 @@ import psycopg
 
 TICKS = 7
 TRACKS = 30_000
+STREAMS_OF_ONE = 500_000
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FIRST = datetime(2016, 11, 1, tzinfo=UTC)
 
@@ -31,8 +32,8 @@ _HISTORY = """
         platform, conn_country, reason_start, reason_end, shuffle, skipped, offline, incognito_mode
     )
     select
-        'ada', lpad(to_hex(n / 16000), 12, '0'), n % 16000 + 1,
-        %(first)s::timestamptz + n * (%(span)s::interval / %(rows)s),
+        'ada' || n / %(of_one)s, lpad(to_hex(n / 16000), 12, '0'), n % 16000 + 1,
+        %(first)s::timestamptz + n % %(of_one)s * (%(span)s::interval / %(of_one)s),
         (random() * 240000)::integer,
         'spotify:track:' || lpad(track::text, 22, '0'),
         'Track ' || track, 'Artist ' || track % 3000, 'Album ' || track / 10,
@@ -46,7 +47,7 @@ _FILES = """
     insert into raw.export_files
     select
         user_id, file_hash, 'extended', count(*), min(ts), max(ts),
-        'streaming_history/user=ada/date=2026-11-01/000000Z-' || file_hash || '.json.gz'
+        'streaming_history/user=' || user_id || '/date=2026-11-01/000000Z-' || file_hash || '.json.gz'
     from raw.streams
     group by user_id, file_hash
 """
@@ -58,7 +59,7 @@ _NAMES = """
 """
 _POLLED = """
     insert into raw.plays (user_id, played_at, track_id, lake_key)
-    select user_id, ts + interval '0.5 seconds', substr(track_uri, 15), 'recently_played/user=ada/'
+    select user_id, ts + interval '0.5 seconds', substr(track_uri, 15), 'recently_played/user=' || user_id
     from raw.streams
     where ts > (select max(ts) from raw.streams) - interval '1 year' and ms_played >= 30000
     on conflict do nothing
@@ -66,9 +67,15 @@ _POLLED = """
 
 
 def make_history(connection: psycopg.Connection, rows: int) -> None:
-    """Stored streams of one listener, as loads leave them."""
+    """Stored streams, as loads leave them."""
     connection.execute("select setseed(0.5)")
-    values = {"first": FIRST, "span": NOW - timedelta(days=2) - FIRST, "rows": rows, "tracks": TRACKS}
+    values = {
+        "first": FIRST,
+        "span": NOW - timedelta(days=2) - FIRST,
+        "rows": rows,
+        "of_one": min(rows, STREAMS_OF_ONE),
+        "tracks": TRACKS,
+    }
     connection.execute(_HISTORY.replace(" % ", " %% "), values)
     connection.execute(_FILES)
     connection.execute(_NAMES)
@@ -135,7 +142,7 @@ def measure(rows: int) -> tuple[float, float]:
             before = _blocks(warehouse.dsn)
             started = time.perf_counter()
             at = NOW + timedelta(minutes=30 * number)
-            landed = Landing(lake, warehouse).land("recently_played", page(number), at, "ada")
+            landed = Landing(lake, warehouse).land("recently_played", page(number), at, "ada0")
             load_objects(warehouse, lake, [landed.key])
             build()
             seconds.append(time.perf_counter() - started)

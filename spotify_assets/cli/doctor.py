@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
-import dagster as dg
 import typer
 
-from spotify_assets.cli.runs import dagster_home
+from spotify_assets.cli.runs import dagster_history
 from spotify_assets.errors import SettingsError
 from spotify_assets.health.examination import examine
 from spotify_assets.health.findings import Finding
-from spotify_assets.settings import Settings, settings
+from spotify_assets.settings import settings
 
 
 def doctor(
@@ -37,14 +35,7 @@ def _findings() -> list[Finding]:
         chosen = settings()
     except SettingsError as error:
         return [Finding("settings", "red", str(error))]
-    return examine(chosen, lambda: _history(chosen))
-
-
-@contextmanager
-def _history(chosen: Settings) -> Iterator[dg.DagsterInstance]:
-    dagster_home(chosen)
-    with dg.DagsterInstance.get() as instance:
-        yield instance
+    return examine(chosen, lambda: dagster_history(chosen))
 
 
 def lines(found: Sequence[Finding]) -> Iterator[str]:

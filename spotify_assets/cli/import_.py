@@ -7,12 +7,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Annotated
 
-import dagster as dg
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from spotify_assets.cli.runs import dagster_home, run_job
+from spotify_assets.cli.runs import dagster_history, run_job
 from spotify_assets.cli.zones import zone_for
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
@@ -91,9 +90,8 @@ def _build(chosen: Settings, imported: Imported) -> None:
     from spotify_assets.listening.exports.assets import EXPORTS, LOADED_TAG
 
     Console(stderr=True).print("Building the models, checking …")
-    dagster_home(chosen)
     partition = str(imported.partition)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_history(chosen) as instance:
         instance.add_dynamic_partitions(str(EXPORTS.name), [partition])
     run_job("history_import", chosen, partition=partition, tags={LOADED_TAG: " ".join(sorted(imported.known_before))})
 

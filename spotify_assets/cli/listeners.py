@@ -153,15 +153,12 @@ def _erase(chosen: Settings, warehouse: Warehouse, user: str, yes: bool) -> None
         if typer.prompt(f"Type {user} to go on").strip() != user:
             raise UserError(f"Nothing was erased: that was not {user}.")
     # Dagster and dbt, which only this needs, take a second to import.
-    import dagster as dg
-
-    from spotify_assets.cli.runs import dagster_home
+    from spotify_assets.cli.runs import dagster_history, dagster_home
     from spotify_assets.listeners.erasure import Erasure
     from spotify_assets.listeners.history import History, partition_sets
     from spotify_assets.modelling.project import find_project
 
-    home = dagster_home(chosen)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_history(chosen) as instance:
         erased = Erasure(
             user_id=user,
             warehouse=warehouse,
@@ -169,7 +166,7 @@ def _erase(chosen: Settings, warehouse: Warehouse, user: str, yes: bool) -> None
             home=chosen.home_path,
             clock=clock_from(chosen),
             project=find_project(chosen.home_path),
-            history=History(instance, home, partition_sets()),
+            history=History(instance, dagster_home(chosen), partition_sets()),
             progress=_progress,
         ).run()
     table = Table("place", "removed", "left", title=f"What was found of {user}", title_justify="left")

@@ -1,8 +1,10 @@
 """Running Dagster jobs in this process, in the history that the UI shows."""
 
+import fcntl
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +33,17 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
+@contextmanager
+def dagster_history(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's history, opened. Of two processes that begin one at once, one makes its tables and the other waits."""
+    with (dagster_home(settings) / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        instance = dg.DagsterInstance.get()
+        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+    with instance:
+        yield instance
+
+
 def run_job(
     name: str,
     settings: Settings,
@@ -42,9 +55,8 @@ def run_job(
     """Runs a job, or `only` some of its assets, to its end. Raises `UserError` with the failed step's sentence."""
     from spotify_assets.definitions import defs
 
-    dagster_home(settings)
-    job = defs().resolve_job_def(name)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_history(settings) as instance:
+        job = defs().resolve_job_def(name)
         result = job.execute_in_process(
             run_config=QUIET,
             instance=instance,

@@ -40,6 +40,17 @@ class Plan:
     raw_rows: int
 
 
+_NOTE_WHAT_RAW_HOLDS = """
+    do $$
+    declare
+        name text;
+    begin
+        for name in select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'raw' loop
+            execute 'analyze ' || name;
+        end loop;
+    end;
+    $$
+"""
 _FEW_ROWS = 20_000
 """So many new ones are taken in piece by piece, whatever was there before."""
 
@@ -113,6 +124,9 @@ def start(connection: psycopg.Connection, todo: Plan, clock: Clock, run_id: str 
     with connection.transaction():
         if todo.kind == "incremental":
             scope.fill(connection, todo.from_version, todo.to_version)
+        else:
+            # Of what was loaded a moment ago Postgres knows nothing yet, and would plan for empty tables.
+            connection.execute(_NOTE_WHAT_RAW_HOLDS)
         return _one(
             connection,
             "insert into ops.builds (from_version, to_version, code_hash, is_full, raw_rows, started_at, run_id) "

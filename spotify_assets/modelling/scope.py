@@ -58,33 +58,31 @@ _TRACKS: LiteralString = """
         where version > %(after)s and version <= %(last)s
     ),
     tracks as (
-        select id as track_id, false as is_renamed
+        select id as track_id
         from changed
         where kind = 'track'
         union all
-        select tracks.track_id, true
+        select tracks.track_id
         from changed
         inner join raw.tracks as tracks on tracks.album_id = changed.id
         where changed.kind = 'album'
         union all
-        select credits.track_id, true
+        select credits.track_id
         from changed
         inner join raw.track_artists as credits on credits.artist_id = changed.id
         where changed.kind = 'artist'
         union all
         -- The name of an album's artist is compared too.
-        select tracks.track_id, true
+        select tracks.track_id
         from changed
         inner join raw.album_artists as credits on credits.artist_id = changed.id
         inner join raw.tracks as tracks on tracks.album_id = credits.album_id
         where changed.kind = 'artist'
     )
-    insert into ops.scope_tracks as known (track_id, is_renamed)
-    select track_id, bool_or(is_renamed)
+    insert into ops.scope_tracks (track_id)
+    select distinct track_id
     from tracks
-    group by track_id
-    on conflict (track_id) do update
-    set is_renamed = known.is_renamed or excluded.is_renamed
+    on conflict do nothing
 """
 
 _NOTE_TRACKS: LiteralString = "analyze ops.scope_tracks"
@@ -96,11 +94,15 @@ _SPANS: LiteralString = """
     with relearnt as materialized (
         select changed.track_id
         from ops.scope_tracks as changed
-        left join raw.tracks as tracks using (track_id)
-        left join raw.export_tracks as named using (track_id)
-        left join intermediate.int_track_facts as was using (track_id)
-        where changed.is_renamed
-            or (tracks.isrc, coalesce(tracks.name, named.track_name)) is distinct from (was.isrc, was.track_name)
+        left join lateral (
+            select *
+            from staging.stg_named_tracks as tracks
+            where tracks.track_id = changed.track_id
+            offset 0
+        ) as now on true
+        left join intermediate.int_track_facts as was on was.track_id = changed.track_id
+        where (now.isrc, now.track_name, now.album_artist_name)
+            is distinct from (was.isrc, was.track_name, was.album_artist_name)
     ),
     spans as (
         select user_id, starts_at, ends_at
@@ -269,9 +271,13 @@ _PERIODS: LiteralString = """
 
 _LISTENER_TRACKS: LiteralString = """
     insert into ops.scope_listener_tracks (user_id, track_key)
-    select distinct days.user_id, days.track_key
-    from ops.scope_local_days as scope
-    inner join marts.track_days as days using (user_id, local_date)
+    select distinct plays.user_id, plays.track_key
+    from ops.scope_windows as scope
+    inner join intermediate.int_plays as plays
+        on plays.user_id = scope.user_id
+            and plays.played_at >= scope.starts_at
+            and plays.played_at < scope.ends_at
+    where plays.track_key is not null
     on conflict do nothing
 """
 

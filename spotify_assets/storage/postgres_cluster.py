@@ -33,6 +33,8 @@ _SETTINGS = {
     "max_wal_size": "1GB",
     "checkpoint_timeout": "15min",
     "shared_buffers": "128MB",
+    # A warehouse of this size lies in memory or on flash, where a page here costs about what the next one does.
+    "random_page_cost": "1.1",
     "jit": "off",
     # Containers give 64 MB of POSIX shared memory, and systemd removes a user's when the user logs out.
     "dynamic_shared_memory_type": "mmap",

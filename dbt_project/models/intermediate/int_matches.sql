@@ -22,10 +22,7 @@ with recursive plays as (
         facts.isrc,
         {{ normalized('facts.track_name') }} as title_compared,
         {{ normalized('facts.album_artist_name') }} as artist_compared
-    from {{ ref('stg_plays') }} as rows_of
-    {% if is_incremental() %}
-    {{ scope_join('windows') }}
-    {% endif %}
+    from {{ scoped(ref('stg_plays'), 'windows') }} as rows_of
     left join {{ ref('int_track_facts') }} as facts
         on rows_of.track_key = facts.track_id
     -- Where no export reaches nothing can match.
@@ -52,14 +49,11 @@ reaches as (
 rows_near as (
     select rows_of.*
     from reaches
-    inner join {{ ref('stg_streams') }} as rows_of
+    inner join {{ scoped(ref('stg_streams'), 'windows_of_streams') }} as rows_of
         on
             reaches.user_id = rows_of.user_id
             and reaches.starts_at <= rows_of.ended_at
             and reaches.ends_at >= rows_of.ended_at
-    {% if is_incremental() %}
-    {{ scope_join('windows_of_streams') }}
-    {% endif %}
 ),
 
 {{ merged_streams('rows_near') }},

@@ -7,14 +7,12 @@
         {'columns': ['user_id', 'local_date']},
         {'columns': ['track_id']},
     ],
+    post_hook="{% if is_incremental() %}{{ touch_listener_tracks() }}{% endif %}",
 ) }}
 
 with rows_in_windows as (
     select rows_of.*
-    from {{ ref('stg_streams') }} as rows_of
-    {% if is_incremental() %}
-    {{ scope_join('windows_of_streams') }}
-    {% endif %}
+    from {{ scoped(ref('stg_streams'), 'windows_of_streams') }} as rows_of
 ),
 
 {{ merged_streams('rows_in_windows') }},
@@ -31,11 +29,8 @@ plays as (
         matches.ended_at,
         matches.content_key,
         matches.ms_played
-    from {{ ref('stg_plays') }} as rows_of
-    {% if is_incremental() %}
-    {{ scope_join('windows') }}
-    {% endif %}
-    left join {{ ref('int_matches') }} as matches
+    from {{ scoped(ref('stg_plays'), 'windows') }} as rows_of
+    left join {{ scoped(ref('int_matches'), 'windows') }} as matches
         on
             rows_of.user_id = matches.user_id
             and rows_of.played_at = matches.played_at

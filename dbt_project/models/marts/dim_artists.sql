@@ -8,7 +8,4 @@ select
     rows_of.artist_id,
     rows_of.artist_name,
     'spotify:artist:' || rows_of.artist_id as content_uri
-from {{ ref('stg_artists') }} as rows_of
-{% if is_incremental() %}
-{{ scope_join('artists') }}
-{% endif %}
+from {{ scoped(ref('stg_artists'), 'artists') }} as rows_of

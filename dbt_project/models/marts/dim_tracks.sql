@@ -9,10 +9,7 @@
 
 with facts as (
     select rows_of.*
-    from {{ ref('int_track_facts') }} as rows_of
-    {% if is_incremental() %}
-    {{ scope_join('tracks') }}
-    {% endif %}
+    from {{ scoped(ref('int_track_facts'), 'tracks') }} as rows_of
 )
 
 select

@@ -37,7 +37,4 @@ select
     rows_of.context_uri,
     rows_of.api_lake_key,
     rows_of.export_lake_key
-from {{ ref('int_plays') }} as rows_of
-{% if is_incremental() %}
-{{ scope_join('windows') }}
-{% endif %}
+from {{ scoped(ref('int_plays'), 'windows') }} as rows_of

@@ -12,13 +12,5 @@ select
     (count(*) filter (where plays.source = 'export'))::integer as export_only,
     (count(*) filter (where plays.source = 'account_data'))::integer as account_data_only,
     (sum(greatest(plays.copies - 1, 0)))::integer as repeats
-from {{ ref('int_plays') }} as plays
-{% if is_incremental() %}
-inner join ops.scope_periods as scope
-    on
-        plays.user_id = scope.user_id
-        and plays.local_date >= scope.period_start
-        and plays.local_date < (scope.period_start + interval '1 month')::date
-        and scope.period_kind = 'month'
-{% endif %}
+from {{ scoped(ref('int_plays'), 'days_of_months') }} as plays
 group by plays.user_id, date_trunc('month', plays.local_date::timestamp)::date

@@ -2,17 +2,13 @@
     unique_key=['user_id', 'local_date', 'track_key'],
     meta={'scope': 'local_days'},
     indexes=[{'columns': ['user_id', 'local_date', 'track_key'], 'unique': true}],
-    post_hook="{% if is_incremental() %}{{ touch_listener_tracks() }}{% endif %}",
 ) }}
 
 with plays as (
     select
         rows_of.*,
         {{ track_key('rows_of.track_id', 'rows_of.content_type', 'rows_of.artist_name', 'rows_of.title') }} as track_key
-    from {{ ref('fct_plays') }} as rows_of
-    {% if is_incremental() %}
-    {{ scope_join('local_days') }}
-    {% endif %}
+    from {{ scoped(ref('fct_plays'), 'local_days') }} as rows_of
 )
 
 select

@@ -1,9 +1,9 @@
 {{ config(
-    unique_key=['user_id', 'period_kind', 'period_start', 'track_key'],
+    unique_key=['user_id', 'track_key', 'period_kind', 'period_start'],
     meta={'scope': 'track_periods'},
     indexes=[
-        {'columns': ['user_id', 'period_kind', 'period_start', 'track_key'], 'unique': true},
-        {'columns': ['user_id', 'track_key', 'period_kind']},
+        {'columns': ['user_id', 'track_key', 'period_kind', 'period_start'], 'unique': true},
+        {'columns': ['user_id', 'period_kind', 'period_start']},
     ],
 ) }}
 
@@ -24,21 +24,15 @@
 {%- endset %}
 
 with
-{% for kind, length in [('week', '7 days'), ('month', '1 month')] -%}
+{% for kind in ['week', 'month'] -%}
 {{ kind }}s as (
     select
         days.user_id,
         date_trunc('{{ kind }}', days.local_date::timestamp)::date as period_start,
         days.track_key,
         {{ sums }}
-    from {{ ref('track_days') }} as days
+    from {{ scoped(ref('track_days'), 'days_of_' ~ kind ~ 's') }} as days
     {% if is_incremental() %}
-    inner join ops.scope_periods as scope
-        on
-            days.user_id = scope.user_id
-            and days.local_date >= scope.period_start
-            and days.local_date < (scope.period_start + interval '{{ length }}')::date
-            and scope.period_kind = '{{ kind }}'
     inner join ops.scope_listener_tracks as touched
         on
             days.user_id = touched.user_id
@@ -48,7 +42,7 @@ with
 ),
 
 {% endfor -%}
-{% for part, kind, count in [('month', 'quarter', 2), ('quarter', 'year', 9)] -%}
+{% for part, kind in [('month', 'quarter'), ('quarter', 'year')] -%}
 {{ part }}s_of_{{ kind }}s as (
     select * from {{ part }}s
     {% if is_incremental() %}
@@ -59,24 +53,9 @@ with
         stored.period_start,
         stored.track_key,
         stored.{{ measures | join(',\n        stored.') }}
-    from ops.scope_periods as scope
-    cross join
-        lateral generate_series(
-            scope.period_start::timestamp,
-            scope.period_start + interval '{{ count }} months',
-            interval '{{ 1 if part == 'month' else 3 }} months'
-        ) as parts (starts_at)
-    inner join ops.scope_listener_tracks as touched
-        on scope.user_id = touched.user_id
-    inner join {{ this }} as stored
-        on
-            touched.user_id = stored.user_id
-            and stored.period_kind = '{{ part }}'
-            and parts.starts_at::date = stored.period_start
-            and touched.track_key = stored.track_key
+    from {{ rows_in_scope(this, part ~ 's_of_' ~ kind ~ 's') }} as stored
     where
-        scope.period_kind = '{{ kind }}'
-        and not exists (
+        not exists (
             select 1
             from ops.scope_periods as remade
             where
@@ -107,12 +86,7 @@ all_years as (
         stored.period_start,
         stored.track_key,
         stored.{{ measures | join(',\n        stored.') }}
-    from ops.scope_listener_tracks as touched
-    inner join {{ this }} as stored
-        on
-            touched.user_id = stored.user_id
-            and touched.track_key = stored.track_key
-            and stored.period_kind = 'year'
+    from {{ rows_in_scope(this, 'years') }} as stored
     where
         not exists (
             select 1

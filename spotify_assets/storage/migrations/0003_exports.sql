@@ -113,12 +113,11 @@ create table ops.scope_listener_tracks (
     track_key text not null,
     primary key (user_id, track_key)
 );
-comment on table ops.scope_listener_tracks is 'Tracks that a listener had on those dates before the build, or has now.';
+comment on table ops.scope_listener_tracks is 'Tracks that a listener had in ops.scope_windows before the build, or has now.';
 create table ops.scope_tracks (
-    track_id text primary key,
-    is_renamed boolean not null
+    track_id text primary key
 );
-comment on table ops.scope_tracks is 'Tracks whose own or (is_renamed) whose album''s or an artist''s description changed.';
+comment on table ops.scope_tracks is 'Tracks whose own description changed, or that of their album or of one of its or their artists.';
 create table ops.scope_artists (
     artist_id text primary key
 );
