@@ -35,7 +35,7 @@
         {{ exceptions.raise_compiler_error('There is no scope called ' ~ scope) }}
     {%- endif -%}
     (
-        select rows_of.*
+        select looked_up.*
         from {{ lookups[scope][0] }}
         cross join lateral (
             select stored.*
@@ -44,7 +44,7 @@
                 {% if scope not in ('tracks', 'artists') %}stored.user_id = scope.user_id and {% endif -%}
                 {{ lookups[scope][1] }}
             offset 0
-        ) as rows_of
+        ) as looked_up
     )
 {%- endmacro %}
 
