@@ -1,5 +1,6 @@
 """Fixtures that every part's tests share: the real inputs, a real Postgres, a lake in a folder and on S3."""
 
+import gc
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ from spotify_assets.storage.embedded import ROLE, EmbeddedPostgres
 from spotify_assets.storage.lake import Lake, open_lake
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 from spotify_assets_tests import world
+from spotify_assets_tests.databases import DatabasePool, create_database, database_dsn
 from spotify_assets_tests.sizes import size
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -30,6 +32,7 @@ _ROOM = 6 * 1024**3
 
 def pytest_configure() -> None:
     """Homes of tests lie in memory where there is room: half of the time Dagster's SQLite would wait for the disk."""
+    gc.set_threshold(50_000, 20, 20)  # a worker that has imported everything looks through it for a second each time
     if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
@@ -129,21 +132,24 @@ def _hurry(server: EmbeddedPostgres) -> None:
         admin.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(password)))
 
 
+@pytest.fixture(scope="session")
+def databases(postgres_server: EmbeddedPostgres) -> DatabasePool:
+    """The databases that the tests of this session hand on."""
+    return DatabasePool(postgres_server, _TEMPLATE)
+
+
 @pytest.fixture
-def new_warehouse(postgres_server: EmbeddedPostgres) -> Iterator[Callable[[], Warehouse]]:
-    """Makes warehouses, migrated and empty, that are dropped after the test."""
+def new_warehouse(postgres_server: EmbeddedPostgres, databases: DatabasePool) -> Iterator[Callable[[], Warehouse]]:
+    """Makes warehouses, migrated and empty, that are gone or empty again after the test."""
     made = []
 
     def make() -> Warehouse:
-        name = f"test_{next(_numbers)}"
-        create_database(postgres_server, name, template=_TEMPLATE)
-        made.append(name)
-        return open_warehouse(Settings(database_url=database_dsn(postgres_server, name)))
+        made.append(databases.take())
+        return open_warehouse(Settings(database_url=database_dsn(postgres_server, made[-1])))
 
     yield make
-    with psycopg.connect(postgres_server.admin_dsn(), autocommit=True) as admin:
-        for name in made:
-            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    for name in made:
+        databases.give_back(name)
 
 
 @pytest.fixture
@@ -188,19 +194,6 @@ def use_s3(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
         "AWS_DEFAULT_REGION": "eu-central-1",
     }.items():
         monkeypatch.setenv(name, value)
-
-
-def create_database(server: EmbeddedPostgres, name: str, template: str = "template1") -> None:
-    """Creates a database that the pipeline's role owns."""
-    statement = sql.SQL("create database {} owner {} template {}").format(*map(sql.Identifier, (name, ROLE, template)))
-    with psycopg.connect(server.admin_dsn(), autocommit=True) as admin:
-        admin.execute(statement)
-
-
-def database_dsn(server: EmbeddedPostgres, name: str) -> str:
-    """The address of one of the server's databases for the pipeline's role."""
-    parts = conninfo.conninfo_to_dict(server.dsn())
-    return f"postgresql://{ROLE}:{parts['password']}@127.0.0.1:{parts['port']}/{name}"
 
 
 def free_port() -> int:

@@ -32,7 +32,8 @@ from spotify_assets.spotify.governor import Governor
 from spotify_assets.storage.embedded import EmbeddedPostgres
 from spotify_assets.storage.lake import open_lake
 from spotify_assets.storage.warehouse import Warehouse
-from spotify_assets_tests.conftest import create_database, database_dsn, free_port
+from spotify_assets_tests.conftest import free_port
+from spotify_assets_tests.databases import create_database, database_dsn
 from spotify_assets_tests.listening.exports.made_up import as_file, put, row
 from spotify_assets_tests.listening.exports.place import Place
 from spotify_assets_tests.test_two_at_once import wait_until

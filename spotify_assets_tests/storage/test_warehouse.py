@@ -13,7 +13,8 @@ from spotify_assets.settings import Settings
 from spotify_assets.storage.embedded import EmbeddedPostgres
 from spotify_assets.storage.migrations import Migration, known_migrations, migrate
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
-from spotify_assets_tests.conftest import create_database, database_dsn, free_port
+from spotify_assets_tests.conftest import free_port
+from spotify_assets_tests.databases import create_database, database_dsn
 
 _numbers = count(1)
 

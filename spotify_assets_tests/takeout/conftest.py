@@ -16,7 +16,7 @@ from spotify_assets.storage.embedded import EmbeddedPostgres
 from spotify_assets.storage.lake import lake_key, open_lake
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets.takeout.writing import Progress, Takeout, Written
-from spotify_assets_tests.conftest import create_database, database_dsn
+from spotify_assets_tests.databases import create_database, database_dsn
 from spotify_assets_tests.modelling.conftest import Raw, Row
 from spotify_assets_tests.world import World
 
