@@ -69,27 +69,27 @@ CHECKS = {
     "stg_streams": "no_nulls",
     "stg_track_artists": "no_nulls relationships_artist_id",
     "stg_tracks": "length_and_popularity_are_possible no_nulls",
-    "int_matches": "lie_within_reach take_each_stream_once unique_key",
+    "int_matches": "lie_within_reach take_each_stream_once unique_index",
     "int_plays": (
         "accepted_values_content_type accepted_values_source length_is_unknown_where_only_the_api_saw_it "
-        "local_time_is_near_utc no_nulls say_who_reported_them track_id_is_there_for_tracks_only unique_key"
+        "local_time_is_near_utc no_nulls say_who_reported_them track_id_is_there_for_tracks_only unique_index"
     ),
-    "int_track_facts": "no_nulls unique_key",
+    "int_track_facts": "no_nulls unique_index",
     "coverage": "has_no_holes spans_have_a_length",
-    "dim_artists": "no_nulls not_null_artist_name unique_key",
+    "dim_artists": "no_nulls not_null_artist_name unique_index",
     "dim_tracks": (
         "accepted_values_release_date_precision length_and_popularity_are_possible no_nulls "
-        "relationships_main_artist_id unique_key"
+        "relationships_main_artist_id unique_index"
     ),
     "fct_plays": (
         "accepted_values_content_type accepted_values_source local_hour_is_an_hour "
-        "ms_played_is_null_exactly_where_only_the_api_saw_it no_nulls relationships_track_id unique_key"
+        "ms_played_is_null_exactly_where_only_the_api_saw_it no_nulls relationships_track_id unique_index"
     ),
-    "reconciliation": "no_nulls unique_key",
+    "reconciliation": "no_nulls unique_index",
     "top_artists": "counts_ranks_and_times_are_possible",
     "top_tracks": "counts_ranks_and_times_are_possible",
-    "track_days": "counts_and_times_are_possible unique_key",
-    "track_periods": "counts_and_times_are_possible unique_key",
+    "track_days": "counts_and_times_are_possible unique_index",
+    "track_periods": "counts_and_times_are_possible unique_index",
 }
 
 # Warnings that are raised inside other packages, with what raises them.
