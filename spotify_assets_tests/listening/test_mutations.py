@@ -33,7 +33,7 @@ from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.sizes import size
 from spotify_assets_tests.spotify.conftest import Caller, caller
 
-CASES = size(200, 5000)
+CASES = size(100, 5000)
 AT = datetime(2022, 9, 8, tzinfo=UTC)
 ITEMS = 4
 HTML = b"<!doctype html><html><body>Please log in to the Wi-Fi</body></html>"

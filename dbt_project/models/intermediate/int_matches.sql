@@ -75,8 +75,9 @@ streams as (
         on merged.track_id = facts.track_id
 ),
 
--- A play can match within its own 62 seconds of the clock and those before and after.
-slots as (
+-- A play can match within its own 62 seconds of the clock and those before and after. Materialized, or Postgres may
+-- join all plays of a listener with all streams first, and look at the slots then.
+slots as materialized (
     select
         plays.*,
         floor(extract(epoch from plays.played_at) / 62)::bigint + beside.step as slot
