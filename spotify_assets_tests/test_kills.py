@@ -18,8 +18,8 @@ from spotify_assets_tests.world import World, snapshot
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 BETWEEN_TICKS = timedelta(hours=2)  # longer than an access token lives, so that each tick refreshes
-# How often a tick comes to each moment at least (57 rows of COPY, 150 statements of dbt); the kill is drawn among them.
-TIMES = {"landing": 1, "copy": 57, "commit": 1, "load": 1, "dbt": 150, "token": 1}
+# How often a tick comes to each moment at least (57 rows of COPY, 90 statements of dbt); the kill is drawn among them.
+TIMES = {"landing": 1, "copy": 57, "commit": 1, "load": 1, "dbt": 90, "token": 1}
 
 NewWarehouse = Callable[[], Warehouse]
 
