@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import get_args
 
+from spotify_assets.simulator.catalogue import BEGINNING
 from spotify_assets.simulator.config import Rotation, SimulatorConfig, Tier, listener_names
 from spotify_assets.simulator.server import SimulatorServer
 
@@ -14,6 +15,13 @@ from spotify_assets.simulator.server import SimulatorServer
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _first_day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if day < BEGINNING:
+        raise argparse.ArgumentTypeError(f"only from {BEGINNING} on does every artist have an album out")
+    return day
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -31,7 +39,7 @@ def read_arguments(arguments: list[str] | None = None) -> SimulatorConfig:
     parser.add_argument("--at", type=_moment, help="stop the clock at this ISO time")
     parser.add_argument("--running", action="store_true", help="let the clock run on from --at")
     parser.add_argument("--listeners", type=_names, help="a number, or names separated by commas")
-    parser.add_argument("--history-start", type=date.fromisoformat)
+    parser.add_argument("--history-start", type=_first_day, help=f"{BEGINNING} or later")
     parser.add_argument("--plays-a-day", type=float)
     parser.add_argument("--time-zone")
     parser.add_argument("--late-plays", type=float)

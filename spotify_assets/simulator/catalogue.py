@@ -13,6 +13,8 @@ from typing import Literal
 from spotify_assets.simulator.ids import IdCipher
 from spotify_assets.simulator.names import GENRES, album_name, artist_name, episode_name, show_name, track_name
 
+BEGINNING = date(2018, 6, 1)
+"""By then every artist has an album out."""
 ARTIST, ALBUM, TRACK, PLAYLIST, EPISODE, SHOW = range(1, 7)
 _KINDS: tuple[Literal["album", "single"], ...] = ("album", "album", "album", "single")
 _PRECISIONS: tuple[Literal["day", "month", "year"], ...] = ("day", "month", "year")
@@ -172,7 +174,7 @@ class Catalogue:
     def _released(self, artist: int, number: int) -> date:
         """The first album came out before the simulated world begins; the next ones about two years apart."""
         rng = self._rng("career", artist)
-        released = date(2018, 6, 1) - timedelta(days=int(rng.expovariate(1 / 2500)) % 18_000)
+        released = BEGINNING - timedelta(days=int(rng.expovariate(1 / 2500)) % 18_000)
         for _ in range(number):
             released += timedelta(days=rng.randint(180, 1300))
         return released

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import requests
+
+from spotify_assets.simulator.__main__ import read_arguments
 
 
 @contextmanager
@@ -27,6 +30,13 @@ def test_a_process_prints_its_address_keeps_its_clock_and_stops_when_told() -> N
         assert [each["user"] for each in listeners] == ["alex", "bo"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=15) == 0
+
+
+def test_a_history_from_before_there_was_music_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_arguments(["--history-start", "2018-05-31"])
+    assert "only from 2018-06-01 on does every artist have an album out" in capsys.readouterr().err
+    read_arguments(["--history-start", "2018-06-01"])
 
 
 def test_the_simulator_starts_without_dagster() -> None:
