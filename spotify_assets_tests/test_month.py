@@ -1,6 +1,6 @@
 """A simulated month, one tick each half hour: what a budget of 500 calls a day bears, and what trouble costs.
 
-`make test` runs a day or two of it, `make soak` thirty.
+It takes an hour, so it runs under `make soak` only.
 """
 
 import os
@@ -26,14 +26,12 @@ from spotify_assets.simulator.world import LoggedRequest
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.outcomes import SpotifyError
 from spotify_assets.storage.warehouse import Warehouse
-from spotify_assets_tests.sizes import size
 from spotify_assets_tests.world import World
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 TICK = timedelta(minutes=30)
 DAY = timedelta(days=1)
-DAYS = size(2, 30)
-SHARED_DAYS = size(1, 30)
+DAYS = SHARED_DAYS = 30
 BUDGET = 500
 Keys = set[tuple[int, str]]
 
@@ -115,6 +113,7 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -
     Console(width=120).print(table)
 
 
+@pytest.mark.soak
 def test_a_month_of_trouble_costs_no_play_that_spotify_still_offered(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
 ) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from spotify_assets_tests.listening.exports.place import Place
 from spotify_assets_tests.modelling.conftest import Builder, builder, project  # noqa: F401 - fixtures
-from spotify_assets_tests.sizes import size
 from spotify_assets_tests.world import snapshot
 
 Row = dict[str, object]
@@ -66,7 +65,8 @@ def test_streams_hours_and_the_fifty_most_played_are_those_of_the_export(
     ]
 
 
-@pytest.mark.parametrize("first", size(["account_data"], ["extended", "account_data"]))
+@pytest.mark.soak
+@pytest.mark.parametrize("first", ["extended", "account_data"])
 def test_account_data_adds_only_what_lies_outside_the_extended_file(
     builder: Builder,  # noqa: F811
     real_data: Path,

@@ -69,7 +69,8 @@ def assert_as_if_never_there(world: World, new_warehouse: NewWarehouse) -> None:
     world.settings()
 
 
-@pytest.mark.parametrize("kind", size(["folder"], ["folder", "s3"]))
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_who_is_erased_is_gone_and_the_others_rows_are_as_if_she_had_never_been_there(
     kind: str,
     request: pytest.FixtureRequest,
