@@ -22,12 +22,12 @@
             ~ 'and stored.period_start = scope.period_start',
         ),
         'months_of_quarters': (
-            scope_periods('quarter') ~ ' ' ~ tracks, of_track('month') ~ in_period('period_start', '3 months')
+            scope_periods('quarter') ~ ' ' ~ tracks, of_track('month') ~ ' and ' ~ in_period('period_start', '3 months')
         ),
         'quarters_of_years': (
-            scope_periods('year') ~ ' ' ~ tracks, of_track('quarter') ~ in_period('period_start', '1 year')
+            scope_periods('year') ~ ' ' ~ tracks, of_track('quarter') ~ ' and ' ~ in_period('period_start', '1 year')
         ),
-        'years': (scope_periods('all_time') ~ ' ' ~ tracks, of_track('year') ~ 'true'),
+        'years': (scope_periods('all_time') ~ ' ' ~ tracks, of_track('year')),
         'tracks': ('ops.scope_tracks as scope', 'stored.track_id = scope.track_id'),
         'artists': ('ops.scope_artists as scope', 'stored.artist_id = scope.artist_id'),
     } -%}
@@ -67,5 +67,5 @@
 {%- endmacro %}
 
 {% macro of_track(kind) -%}
-    stored.track_key = touched.track_key and stored.period_kind = '{{ kind }}' and {# #}
+    stored.track_key = touched.track_key and stored.period_kind = '{{ kind }}'
 {%- endmacro %}

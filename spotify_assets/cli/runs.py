@@ -36,10 +36,14 @@ def dagster_home(settings: Settings) -> Path:
 @contextmanager
 def dagster_history(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Dagster's history, opened. Of two processes that begin one at once, one makes its tables and the other waits."""
-    with (dagster_home(settings) / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # The folder itself is locked: where Dagster keeps its history in Postgres nobody needs to write into it.
+    folder = os.open(dagster_home(settings), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         instance = dg.DagsterInstance.get()
         _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+    finally:
+        os.close(folder)
     with instance:
         yield instance
 

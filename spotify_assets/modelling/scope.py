@@ -27,7 +27,7 @@ _TABLES = (
 def fill(connection: psycopg.Connection, from_version: int, to_version: int) -> None:
     """Adds what the versions of `raw` in (from_version, to_version] changed. The caller commits.
 
-    Needs the tables of the models, and cost grows with what changed.
+    Needs the relations of the models, and cost grows with what changed.
     """
     versions = {"after": from_version, "last": to_version, "reach": f"{REACH_SECONDS} seconds"}
     for statement in _STATEMENTS:

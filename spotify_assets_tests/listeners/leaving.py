@@ -52,13 +52,13 @@ def lake_of(world: World) -> Lake:
     return open_lake(world.settings())
 
 
-def two_listeners(world: World, *, in_dagster: bool, only: Sequence[str] | None = None) -> None:
+def two_listeners(world: World, *, in_dagster: bool) -> None:
     """The one who will leave came first, alone; then both; then something unreadable of hers; then her login ended.
 
     Dagster's first run shows her plays, for she is alone; the others load only, and the models are built at the end.
     """
 
-    def tick(only: Sequence[str] | None = only) -> None:
+    def tick(only: Sequence[str] | None = None) -> None:
         if in_dagster:
             world.tick(only)
         else:

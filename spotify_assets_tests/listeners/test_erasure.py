@@ -29,7 +29,6 @@ from spotify_assets_tests.listeners.leaving import (
     traces,
     two_listeners,
 )
-from spotify_assets_tests.sizes import size
 from spotify_assets_tests.test_two_at_once import wait_until
 from spotify_assets_tests.ticks import POLLS, fault
 from spotify_assets_tests.world import World, snapshot
@@ -162,12 +161,12 @@ MOMENTS: list[tuple[object, str, int]] = [
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("between", size(["nothing"], ["nothing", "ticks"]))
+@pytest.mark.parametrize("between", ["nothing", "ticks"])
 def test_an_erasure_that_dies_anywhere_and_is_run_again_completes(
     world: World, new_warehouse: NewWarehouse, between: str
 ) -> None:
     """It dies at one moment after the other; in between either nothing happens, or the ticks go on."""
-    two_listeners(world, in_dagster=between == "nothing", only=size(["raw_plays"], None))
+    two_listeners(world, in_dagster=between == "nothing")
     partitions_in_dagster(world)
     account = account_of(world, LEAVER)
     died_after = []

@@ -178,6 +178,21 @@ def test_in_a_tick_tests_read_only_what_the_build_changed_and_the_nightly_audit_
     assert [result.status for result in nightly.results] == ["fail"]
 
 
+def test_a_missing_index_and_a_track_without_a_row_are_found(builder: Builder, raw: Raw) -> None:
+    raw.load([("ada", "2026-03-01 10:00:00+00", "a")], tracks={"a": ("A", 1000, None, ["x"])}, artists={"x": "X"})
+    builder.build()
+    tests = ["unique_index_fct_plays_play_id", "relationships_fct_plays_track_id__track_id__ref_dim_tracks_"]
+    assert [result.status for result in builder.session().test(tests).results] == ["pass", "pass"]
+    [(index,)] = builder.rows(
+        "select indexrelid::regclass::text from pg_index where indrelid = 'marts.fct_plays'::regclass and indisunique"
+    )
+    with raw.warehouse.connect() as connection:
+        connection.execute(f"drop index {index}".encode())
+        connection.execute("delete from marts.dim_tracks")
+    found = {result.name: result.status for result in builder.session().test(tests).results}
+    assert found == dict(zip(tests, ("fail", "warn"), strict=True))
+
+
 def test_whoever_finds_the_lock_taken_leaves_its_load_to_the_holder(builder: Builder, raw: Raw) -> None:
     raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
     holder, other = builder.session(), builder.session()

@@ -1,6 +1,5 @@
-{#- No two rows share the given columns. A unique index sees to it, so ticks leave it as `no_nulls` is left. -#}
+{#- No two rows share the given columns. Of tables `unique_index` says so. -#}
 {% test unique_key(model, columns) %}
-{{ config(tags=['nightly']) }}
 select
     {{ columns | join(',\n    ') }},
     count(*) as row_count
