@@ -58,7 +58,9 @@ rows_near as (
 
 {{ merged_streams('rows_near') }},
 
-streams as (
+-- Materialized, as slots are: otherwise Postgres, which thinks that few streams are left here, may join all plays of a
+-- listener with all streams first, and look at the slots then.
+streams as materialized (
     select
         merged.user_id,
         merged.ended_at,
@@ -75,8 +77,7 @@ streams as (
         on merged.track_id = facts.track_id
 ),
 
--- A play can match within its own 62 seconds of the clock and those before and after. Materialized, or Postgres may
--- join all plays of a listener with all streams first, and look at the slots then.
+-- A play can match within its own 62 seconds of the clock and those before and after.
 slots as materialized (
     select
         plays.*,
