@@ -163,7 +163,7 @@ class Listener:
         pause = int(rng.expovariate(1 / 180_000)) if rng.random() < 0.03 else 0
         ended = session.cursor + ms_played + pause
         is_local = choice.track is not None and rng.random() < self._config.local_files
-        twin = self._catalogue.other_version(choice.track) if choice.track else None
+        twin = None if choice.track is None or is_local else self._catalogue.other_version(choice.track)
         stream = Stream(
             stream_id=stream_id,
             user=self.account.user,
