@@ -86,12 +86,12 @@ def main() -> None:
     from spotify_assets.listening.exports.loading import load_keys
     from spotify_assets.listening.exports.sources import given, read
     from spotify_assets.listening.loading import load_objects
-    from spotify_assets.listening.tick import in_order_of_fetching
     from spotify_assets.modelling.project import find_project
     from spotify_assets.modelling.session import BuildSession
     from spotify_assets.settings import Settings
     from spotify_assets.storage.embedded import EmbeddedPostgres
     from spotify_assets.storage.lake import lake_key, open_lake
+    from spotify_assets.storage.landed import in_order_of_fetching
     from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 
     days = round(float(sys.argv[1]) * 365) if len(sys.argv) > 1 else 3 * 365

@@ -12,6 +12,10 @@ def defs() -> dg.Definitions:
     from spotify_assets.automation.jobs import jobs
     from spotify_assets.automation.schedules import schedules
     from spotify_assets.automation.sensors import sensors
+    from spotify_assets.catalog.assets import catalog_assets
+    from spotify_assets.catalog.checks import catalog_checks
+    from spotify_assets.charts.assets import global_top_50_asset
+    from spotify_assets.charts.checks import chart_checks
     from spotify_assets.listening.assets import raw_plays_asset
     from spotify_assets.listening.checks import checks
     from spotify_assets.listening.exports.assets import streaming_history_asset
@@ -26,8 +30,14 @@ def defs() -> dg.Definitions:
     project = find_project(settings().home_path)
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=[raw_plays_asset(days), streaming_history_asset(), *build_dbt_assets(project)],
-            asset_checks=[*checks(), *export_checks()],
+            assets=[
+                raw_plays_asset(days),
+                streaming_history_asset(),
+                global_top_50_asset(days),
+                *catalog_assets(days),
+                *build_dbt_assets(project),
+            ],
+            asset_checks=[*checks(), *export_checks(), *chart_checks(), *catalog_checks()],
             resources={**resources(), "dbt_builds": dbt_builds(project)},
             executor=dg.in_process_executor,
         ),

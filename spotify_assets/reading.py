@@ -75,6 +75,8 @@ class Reader:
         value = self.value.get(key)
         if value is None:
             return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # 204053.0: Spotify has sent such numbers
         if isinstance(value, bool) or not isinstance(value, int):
             self.fault(key, f"expected a whole number, found {_kind(value)}", value)
             return None

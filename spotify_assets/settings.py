@@ -4,6 +4,7 @@ Every variable is optional; `.env.example` documents each. A wrong value raises 
 names the variable, what it holds (unless it is a secret) and what it should hold.
 """
 
+import re
 from datetime import date
 from functools import lru_cache
 from ipaddress import ip_address
@@ -12,7 +13,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from spotify_assets.errors import SettingsError
 
@@ -72,6 +73,22 @@ def _secret_url(value: SecretStr) -> SecretStr:
     return value
 
 
+_SOURCE = re.compile(r"kworb|deezer|spotify:[0-9A-Za-z]{22}")
+
+
+def _sources(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if not names or not all(map(_SOURCE.fullmatch, names)) or len(set(names)) < len(names):
+        raise ValueError("it should name each source once, such as kworb,deezer or spotify:37i9dQZEVXbMDoHDwVN2tF")
+    return names
+
+
+def _or_none(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 # An address that lets whoever knows it post there.
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
@@ -95,6 +112,8 @@ class Settings(BaseSettings):
     token_encryption_key: SecretStr | None = None
     kworb_url: HttpUrl = "https://kworb.net"
     deezer_url: HttpUrl = "https://api.deezer.com"
+    top_50_sources: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_sources)] = ("kworb", "deezer")
+    musicbrainz_url: Annotated[HttpUrl | None, BeforeValidator(_or_none)] = "https://musicbrainz.org/ws/2"
     slack_bot_token: SecretStr | None = None
     slack_channel: str | None = None
     slack_webhook_url: SecretUrl | None = None

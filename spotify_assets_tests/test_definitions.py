@@ -20,11 +20,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Group and asset, then what it is made from.
 ASSETS = """
+catalog/artist_metadata <- track_metadata
+catalog/track_metadata <- global_top_50 raw_plays streaming_history
+charts/global_top_50 <-
 listening/raw_plays <-
 listening/streaming_history <-
-staging/stg_album_artists <- raw_plays
-staging/stg_albums <- raw_plays
-staging/stg_artists <- raw_plays
+staging/recording_corrections <-
+staging/stg_album_artists <- artist_metadata
+staging/stg_albums <- track_metadata
+staging/stg_artist_genres <- artist_metadata
+staging/stg_artists <- artist_metadata
+staging/stg_chart_entries <- global_top_50
 staging/stg_export_files <- streaming_history
 staging/stg_export_members <- streaming_history
 staging/stg_export_tracks <- streaming_history
@@ -33,20 +39,29 @@ staging/stg_named_tracks <- stg_album_artists stg_artists stg_export_tracks stg_
 staging/stg_plays <- raw_plays
 staging/stg_polled_spans <- raw_plays
 staging/stg_streams <- stg_export_files streaming_history
-staging/stg_track_artists <- raw_plays
-staging/stg_tracks <- raw_plays
+staging/stg_track_artists <- artist_metadata
+staging/stg_tracks <- track_metadata
 intermediate/int_matches <- int_track_facts stg_export_files stg_plays stg_streams
 intermediate/int_plays <- int_matches stg_export_files stg_listener_time_zones stg_plays stg_streams
 intermediate/int_track_facts <- stg_artists stg_named_tracks stg_track_artists
+marts/artist_genres <- stg_artist_genres
+marts/chart_firsts <- chart_history dim_recordings track_periods track_recordings
+marts/chart_history <- stg_chart_entries track_recordings
+marts/chart_overlap <- chart_firsts chart_history dim_tracks track_periods track_recordings
 marts/coverage <- stg_export_files stg_export_members stg_polled_spans
-marts/dim_artists <- stg_artists
+marts/dim_albums <- stg_album_artists stg_albums stg_artists
+marts/dim_artists <- artist_genres stg_artists
+marts/dim_recordings <- dim_tracks track_recordings
 marts/dim_tracks <- int_track_facts stg_albums stg_tracks
 marts/fct_plays <- int_plays
 marts/reconciliation <- int_plays
 marts/top_artists <- dim_artists dim_tracks track_days track_periods
+marts/top_genres <- artist_genres dim_tracks track_days track_periods
+marts/top_recordings <- dim_recordings dim_tracks track_days track_periods track_recordings
 marts/top_tracks <- dim_tracks track_days track_periods
 marts/track_days <- fct_plays
 marts/track_periods <- track_days
+marts/track_recordings <- dim_tracks recording_corrections
 """
 
 # The checks of each asset.
@@ -56,7 +71,15 @@ CHECKS = {
         "nothing_is_in_the_future nothing_is_quarantined times_are_plausible"
     ),
     "streaming_history": "every_row_is_kept everything_landed_is_loaded nothing_is_quarantined",
+    "global_top_50": (
+        "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice"
+    ),
+    "track_metadata": "ids_resolve isrcs_have_their_form plays_are_described",
+    "artist_metadata": "artists_have_names",
+    "recording_corrections": "unique_key",
     "stg_album_artists": "no_nulls",
+    "stg_artist_genres": "no_nulls",
+    "stg_chart_entries": "no_nulls",
     "stg_albums": "no_nulls",
     "stg_artists": "no_nulls",
     "stg_export_files": "unique_key",
@@ -75,6 +98,9 @@ CHECKS = {
         "local_time_is_near_utc no_nulls say_who_reported_them track_id_is_there_for_tracks_only unique_index"
     ),
     "int_track_facts": "no_nulls unique_index",
+    "artist_genres": "weights_are_shares",
+    "chart_history": "peaks_and_days_are_possible",
+    "chart_overlap": "parts_are_no_more_than_the_whole",
     "coverage": "has_no_holes spans_have_a_length",
     "dim_artists": "no_nulls not_null_artist_name unique_index",
     "dim_tracks": (
@@ -87,7 +113,10 @@ CHECKS = {
     ),
     "reconciliation": "no_nulls unique_index",
     "top_artists": "counts_ranks_and_times_are_possible",
+    "top_genres": "shares_are_shares",
+    "top_recordings": "counts_and_ranks_are_possible",
     "top_tracks": "counts_ranks_and_times_are_possible",
+    "track_recordings": "every_track_has_one",
     "track_days": "counts_and_times_are_possible unique_index",
     "track_periods": "counts_and_times_are_possible unique_index",
 }
@@ -164,20 +193,20 @@ def test_every_asset_says_what_it_is_whose_it_is_and_which_columns_it_has(defini
 def test_every_job_says_what_it_does(definitions: dg.Definitions) -> None:
     jobs = {job.name: job.description for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
 
-    assert {"connections", "history_import", "listening", "replay"} <= set(jobs)
+    assert {"charts", "connections", "enrichment", "history_import", "listening", "replay"} <= set(jobs)
     assert [name for name, description in jobs.items() if not description] == []
 
 
 def test_every_schedule_runs_by_itself_names_its_time_zone_and_says_what_it_does(definitions: dg.Definitions) -> None:
     schedules = [each for each in definitions.schedules or [] if isinstance(each, dg.ScheduleDefinition)]
-    assert {each.name for each in schedules} == {"connections_daily"}
+    assert {each.name for each in schedules} == {"connections_daily", "charts_every_30_minutes_until_published"}
     assert all(each.default_status == dg.DefaultScheduleStatus.RUNNING for each in schedules)
     assert all(each.execution_timezone and each.description for each in schedules)
 
 
 def test_every_sensor_runs_by_itself_and_says_what_it_does(definitions: dg.Definitions) -> None:
     sensors = [each for each in definitions.sensors or [] if isinstance(each, dg.SensorDefinition)]
-    assert {each.name for each in sensors} == {"export_inbox"}
+    assert {each.name for each in sensors} == {"export_inbox", "metadata_backlog"}
     assert all(each.default_status == dg.DefaultSensorStatus.RUNNING for each in sensors)
     assert all(each.description for each in sensors)
 
@@ -186,11 +215,16 @@ def test_a_tick_and_an_import_share_no_partitions(definitions: dg.Definitions) -
     """A run has partitions of one kind: days, or exports."""
     selected = {
         name: {key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.executable_asset_keys}
-        for name in ("listening", "replay", "history_import")
+        for name in ("listening", "enrichment", "charts", "replay", "history_import")
     }
-    assert "raw_plays" not in selected["history_import"]
-    assert "streaming_history" not in selected["listening"] | selected["replay"]
-    assert selected["history_import"] - {"streaming_history"} == selected["listening"] - {"raw_plays"}
+    exports = selected.pop("history_import")
+    assert "raw_plays" not in exports
+    assert "streaming_history" not in set().union(*selected.values())
+    models = exports - {"streaming_history"}
+    assert selected["listening"] == {*models, "raw_plays"}
+    assert selected["enrichment"] == {*models, "track_metadata", "artist_metadata"}
+    assert selected["charts"] == {*models, "global_top_50"}
+    assert selected["replay"] == set().union(*selected.values())
 
 
 def test_loading_the_definitions_uses_nothing_that_dagster_calls_beta_or_is_about_to_drop(home: Path) -> None:

@@ -20,8 +20,8 @@ from moto.server import ThreadedMotoServer
 
 from spotify_assets import resources
 from spotify_assets.errors import LakeUnavailable
+from spotify_assets.fetched import ASKED_ON_TAG
 from spotify_assets.listening import loading
-from spotify_assets.listening.assets import ASKED_ON_TAG
 from spotify_assets.listening.pages import Page, read_page
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer

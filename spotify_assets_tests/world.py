@@ -18,11 +18,10 @@ import requests
 from cryptography.fernet import Fernet
 
 from spotify_assets.cli.poll import tick
-from spotify_assets.cli.replay import replay_days, replay_exports
+from spotify_assets.cli.replay import replay_days
 from spotify_assets.clock import clock_from
-from spotify_assets.listening.ledger import DATASET
-from spotify_assets.listening.loading import load_objects
-from spotify_assets.listening.tick import Tick, in_order_of_fetching, run_tick
+from spotify_assets.listening.tick import Tick, run_tick
+from spotify_assets.loaders import LOADERS
 from spotify_assets.modelling.project import find_project
 from spotify_assets.modelling.session import BuildSession
 from spotify_assets.settings import Settings, settings
@@ -32,6 +31,7 @@ from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.consent import REDIRECT_URI, Consent
 from spotify_assets.spotify.oauth import SpotifyApp
 from spotify_assets.storage.lake import open_lake
+from spotify_assets.storage.landed import in_order_of_fetching
 from spotify_assets.storage.warehouse import Warehouse
 
 ZONE = "Europe/Berlin"
@@ -84,6 +84,7 @@ class World:
             "DATABASE_URL": warehouse.dsn,
             "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode(),
             "DAGSTER_HOME": str(home / "dagster"),
+            **simulator.outside,
             **extra,
         }
         return cls(warehouse, simulator, home, environment, monkeypatch)
@@ -124,9 +125,9 @@ class World:
 
     def replay_without_dagster(self) -> None:
         """The whole lake into the warehouse, by the code below Dagster."""
-        replay_exports(self.settings(), open_lake(self.settings()))
         lake = open_lake(self.settings())
-        load_objects(self.warehouse, lake, in_order_of_fetching(lake.list(f"{DATASET}/")))
+        for dataset, load in LOADERS.items():
+            load(self.warehouse, lake, in_order_of_fetching(lake.list(f"{dataset}/")))
         self.build()
 
     def build(self) -> None:

@@ -2,9 +2,10 @@
 
 import dagster as dg
 
+from spotify_assets.automation.charts import charts_schedule
 from spotify_assets.automation.connections import connections_schedule
 
 
 def schedules() -> dg.Definitions:
-    """`connections_daily` looks at everything that this pipeline is connected to."""
-    return dg.Definitions(schedules=[connections_schedule()])
+    """`connections_daily` looks at everything that is connected; the charts are asked for until they are there."""
+    return dg.Definitions(schedules=[connections_schedule(), charts_schedule()])

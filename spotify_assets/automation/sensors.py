@@ -2,9 +2,10 @@
 
 import dagster as dg
 
+from spotify_assets.automation.backlog import metadata_backlog_sensor
 from spotify_assets.automation.inbox import export_inbox_sensor
 
 
 def sensors() -> dg.Definitions:
-    """`export_inbox` takes in the exports that people put into the inbox."""
-    return dg.Definitions(sensors=[export_inbox_sensor()])
+    """`export_inbox` takes in what people put into the inbox; `metadata_backlog` asks for what is not described yet."""
+    return dg.Definitions(sensors=[export_inbox_sensor(), metadata_backlog_sensor()])

@@ -33,8 +33,15 @@ COLUMNS: dict[Kind, tuple[tuple[str, str], ...]] = {
         ("release_date_precision", "text"),
         ("total_tracks", "integer"),
         ("image_url", "text"),
+        ("label", "text"),
+        ("upc", "text"),
     ),
-    "artist": (("name", "text"),),
+    "artist": (
+        ("name", "text"),
+        ("image_url", "text"),
+        ("popularity", "integer"),
+        ("followers", "integer"),
+    ),
 }
 HAS_ARTISTS: frozenset[Kind] = frozenset({"track", "album"})
 
@@ -75,19 +82,37 @@ def _artists(reader: Reader, found: Catalogue) -> tuple[str, ...] | None:
         if artist_id is None:  # the artists of a local file have a name only
             continue
         ids.append(artist_id)
-        found.add(Version("artist", artist_id, (artist.text("name"),)))
+        read_artist(artist, found)
     return tuple(ids)
 
 
-def _largest_image(album: Reader) -> str | None:
-    images = [(image.integer("width") or 0, image.text("url")) for image in album.children("images") or []]
+def read_artist(artist: Reader, found: Catalogue) -> str | None:
+    """Adds an artist object, whole or as it stands in others, to `found`; returns its id, or None without one."""
+    artist_id = artist.text("id")
+    if artist_id is None:
+        return None
+    followers = artist.child("followers")
+    values = (
+        artist.text("name"),
+        _largest_image(artist),
+        artist.integer("popularity"),
+        followers.integer("total") if followers else None,
+    )
+    found.add(Version("artist", artist_id, values))
+    return artist_id
+
+
+def _largest_image(thing: Reader) -> str | None:
+    images = [(image.integer("width") or 0, image.text("url")) for image in thing.children("images") or []]
     return max(images, key=lambda image: image[0])[1] if images else None
 
 
-def _album(album: Reader, found: Catalogue) -> str | None:
+def read_album(album: Reader, found: Catalogue) -> str | None:
+    """Adds an album object, whole or as it stands in a track, with its artists; returns its id, or None without one."""
     album_id = album.text("id")
     if album_id is None:
         return None
+    external_ids = album.child("external_ids")
     values = (
         album.text("name"),
         album.text("album_type"),
@@ -95,6 +120,8 @@ def _album(album: Reader, found: Catalogue) -> str | None:
         album.text("release_date_precision"),
         album.integer("total_tracks"),
         _largest_image(album),
+        album.text("label"),
+        external_ids.text("upc") if external_ids else None,
     )
     found.add(Version("album", album_id, values, _artists(album, found)))
     return album_id
@@ -117,7 +144,7 @@ def read_track(track: Reader, found: Catalogue) -> str | None:
         external_ids.text("isrc") if external_ids else None,
         track.integer("popularity"),
         track.boolean("is_local"),
-        _album(album, found) if album else None,
+        read_album(album, found) if album else None,
         track.integer("disc_number"),
         track.integer("track_number"),
     )

@@ -13,8 +13,10 @@ from rich.progress import track
 from rich.table import Table
 
 from spotify_assets.cli.poll import tick
-from spotify_assets.clock import clock_from
+from spotify_assets.cli.runs import run_job
+from spotify_assets.clock import clock_from, today
 from spotify_assets.errors import UserError
+from spotify_assets.fetched import ASKED_ON_TAG
 from spotify_assets.settings import Settings, is_loopback, settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
@@ -49,6 +51,9 @@ def demo() -> None:
             _set_clock(simulator, moment)
             tick(chosen, only=["raw_plays"])
         _set_clock(simulator, moments[-1])
+        console.print("Asking for the world's top 50 …")
+        day = today(clock_from(chosen)).isoformat()
+        run_job("charts", chosen, partition=day, tags={ASKED_ON_TAG: day}, only=["global_top_50"])
         console.print("Polling now, building the models, checking …")
         tick(chosen)
         _show(console, warehouse, before)
@@ -69,6 +74,7 @@ def simulated_spotify() -> Iterator[SimulatorServer]:
             "SPOTIFY_CLIENT_ID": config.client_id,
             "SPOTIFY_CLIENT_SECRET": config.client_secret,
             "SPOTIFY_ASSETS_CLOCK": simulator.clock_url,
+            **simulator.outside,
         }
         os.environ.pop("SPOTIFY_REFRESH_TOKEN", None)
         settings.cache_clear()

@@ -7,7 +7,7 @@ import typer
 
 from spotify_assets.cli.runs import run_job
 from spotify_assets.clock import clock_from, today
-from spotify_assets.listening.assets import ASKED_ON_TAG
+from spotify_assets.fetched import ASKED_ON_TAG
 from spotify_assets.settings import Settings, settings
 
 

@@ -13,9 +13,11 @@ from spotify_assets.clock import clock_from, today
 from spotify_assets.errors import UserError
 from spotify_assets.listening.exports.lake_exports import all_keys
 from spotify_assets.listening.exports.loading import load_keys
-from spotify_assets.listening.tick import first_landing
+from spotify_assets.listening.exports.manifest import DATASET as EXPORTS
+from spotify_assets.loaders import LOADERS
 from spotify_assets.settings import Settings, settings
 from spotify_assets.storage.lake import Lake, open_lake
+from spotify_assets.storage.landed import first_landing
 from spotify_assets.storage.landing import while_nobody_is_erased
 from spotify_assets.storage.warehouse import open_warehouse
 
@@ -41,7 +43,8 @@ def replay_days(chosen: Settings, first: date | None, last: date | None) -> str:
     """
     lake = open_lake(chosen)
     exports = replay_exports(chosen, lake) if first is None and last is None else None
-    landed = first_landing(lake)
+    firsts = [day for dataset in LOADERS if dataset != EXPORTS and (day := first_landing(lake, dataset))]
+    landed = min(firsts, default=None)
     if landed is None and not exports:
         return "The lake is empty: there is nothing to replay."
     now = today(clock_from(chosen))

@@ -16,15 +16,14 @@ from spotify_assets.clock import Clock
 from spotify_assets.listeners import files, rows
 from spotify_assets.listeners.history import History, Person, Traces
 from spotify_assets.listening.exports import manifest
-from spotify_assets.listening.exports.loading import load_keys
-from spotify_assets.listening.ledger import DATASET
-from spotify_assets.listening.loading import OBJECTS_A_TRANSACTION, load_objects
-from spotify_assets.listening.tick import in_order_of_fetching, not_loaded
+from spotify_assets.listening.loading import OBJECTS_A_TRANSACTION
+from spotify_assets.loaders import LOADERS
 from spotify_assets.modelling.builds import BuildLock
 from spotify_assets.modelling.project import Project
 from spotify_assets.modelling.runner import DbtFailed
 from spotify_assets.modelling.session import BuildSession
 from spotify_assets.storage.lake import Lake, is_key, parse_key
+from spotify_assets.storage.landed import in_order_of_fetching, not_loaded
 from spotify_assets.storage.landing import while_nobody_lands
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -112,18 +111,15 @@ class Erasure:
 
     def _load(self) -> None:
         """Loads what is left in the lake and counts as not loaded."""
-        pages = self._not_loaded(DATASET)
-        exports = self._not_loaded(manifest.DATASET)
-        batches = [
-            pages[start : start + OBJECTS_A_TRANSACTION] for start in range(0, len(pages), OBJECTS_A_TRANSACTION)
-        ]
-        for batch in self.progress([*batches, *([key] for key in exports)]):
-            load = load_keys if parse_key(batch[0]).dataset == manifest.DATASET else load_objects
-            load(self.warehouse, self.lake, batch)
-
-    def _not_loaded(self, dataset: str) -> list[str]:
-        keys = not_loaded(self.warehouse, {key for key in self.lake.list(f"{dataset}/") if is_key(key)})
-        return in_order_of_fetching(keys)
+        batches = []
+        for dataset in LOADERS:
+            keys = not_loaded(self.warehouse, {key for key in self.lake.list(f"{dataset}/") if is_key(key)})
+            # An export's file can be large.
+            size = 1 if dataset == manifest.DATASET else OBJECTS_A_TRANSACTION
+            ordered = in_order_of_fetching(keys)
+            batches += [ordered[start : start + size] for start in range(0, len(ordered), size)]
+        for batch in self.progress(batches):
+            LOADERS[parse_key(batch[0]).dataset](self.warehouse, self.lake, batch)
 
     def _build(self) -> list[str]:
         """Builds until nothing is left to build, by whomever; returns the sentence of what can't be built, if any."""

@@ -1,18 +1,18 @@
 """The asset `raw_plays`: what Spotify says was played, by the UTC day on which it was asked."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from spotify_assets.clock import Clock, today
+from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
-from spotify_assets.listening.days import asks_spotify, past
+from spotify_assets.fetched import a_sentence_for_a_person, days_of
+from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.loading import Loaded, load_objects
 from spotify_assets.listening.preview import each_listener, hours_of, newest_plays, plays_stored, requests_made
-from spotify_assets.listening.tick import Tick, first_landing, in_order_of_fetching, landed_on, run_tick
+from spotify_assets.listening.tick import Tick, run_tick
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.governor import Standing
 from spotify_assets.storage.lake import Lake
@@ -20,9 +20,10 @@ from spotify_assets.storage.landing import while_nobody_is_erased
 from spotify_assets.storage.sharing import is_shared
 from spotify_assets.storage.warehouse import Warehouse
 
-REPLAY_TAG = "spotify_assets/replay"
-ASKED_ON_TAG = "spotify_assets/asked_on"
-
+GONE = (
+    "its plays can't be fetched any more: Spotify gives only a listener's newest 50 plays, whatever the day. "
+    "Ask Spotify for the extended streaming history to fill the hole."
+)
 NAMED = 3
 """How many failures a tick's summary spells out; the check and the table of listeners name all."""
 
@@ -42,15 +43,6 @@ POLLED = dg.AssetCheckSpec(
     asset="raw_plays",
     description="Every connected listener was asked about and answered; names those that failed, and what to do.",
 )
-
-
-@contextmanager
-def a_sentence_for_a_person() -> Iterator[None]:
-    """A problem that a person can fix fails the run with its sentence, and is not tried again by itself."""
-    try:
-        yield
-    except UserError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -78,30 +70,19 @@ def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster takes only this form
         with a_sentence_for_a_person():
-            days = [date.fromisoformat(key) for key in context.partition_keys]
-            is_replay = REPLAY_TAG in context.run.tags
-            if asks_spotify(days, today=today(clock), asked_on=_asked_on(context, clock), is_replay=is_replay):
+            days = days_of(context, clock)
+            if days.asks:
                 tick = run_tick(warehouse, lake, clock, spotify)
-                return _result_of_tick(warehouse, days[-1], tick, spotify.governor.standing())
+                return _result_of_tick(warehouse, days.last, tick, spotify.governor.standing())
             with while_nobody_is_erased(warehouse):
-                keys = in_order_of_fetching(landed_on(lake, days))
-                said = past(days, landed=keys, first_landing=first_landing(lake), is_replay=is_replay)
+                keys, said = days.landed(lake, DATASET, gone=GONE)
                 loaded = load_objects(warehouse, lake, keys)
             nobody = dg.AssetCheckResult(
                 check_name=POLLED.name, passed=True, description="Nobody was called: the lake was loaded again."
             )
-            return _result(warehouse, days[-1], loaded, said, nobody)
+            return _result(warehouse, days.last, loaded, said, nobody)
 
     return raw_plays
-
-
-def _asked_on(context: dg.AssetExecutionContext, clock: Clock) -> date:
-    """The UTC day on which the run was asked for: when Dagster noted it down, or its tag where the time is made up."""
-    if clock.is_real:
-        record = context.instance.get_run_record_by_id(context.run.run_id)
-        return record.create_timestamp.date() if record else today(clock)
-    tag = context.run.tags.get(ASKED_ON_TAG)
-    return date.fromisoformat(tag) if tag else today(clock)
 
 
 def _result_of_tick(warehouse: Warehouse, day: date, tick: Tick, standing: Standing) -> dg.MaterializeResult[None]:

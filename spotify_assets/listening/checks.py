@@ -1,24 +1,19 @@
 """Asset checks on `raw_plays`: each asks the stored rows, not the run that stored them.
 
 In a run for one partition a check reads what was fetched on that day; started without a partition, it reads all.
-Each is a query that returns the offending rows, and a sentence about them.
 """
 
-from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
 
 from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.login_checks import logins_last
-from spotify_assets.listening.tick import landed_on, not_loaded
-from spotify_assets.markdown import markdown_table
+from spotify_assets.questions import PARTITION_TAG, About, Question, check_of
 from spotify_assets.storage.lake import Lake, is_key
-from spotify_assets.storage.sharing import is_shared
+from spotify_assets.storage.landed import landed_on, not_loaded
 from spotify_assets.storage.warehouse import Warehouse
 
-MOST = 100
-PARTITION_TAG = "dagster/partition"
 EARLIEST = "2006-04-23"
 """Spotify was founded then: a play before that day is a wrong time."""
 
@@ -46,19 +41,6 @@ _OF_THE_PARTITION = """
         where p.lake_key in (select lake_key from fetched)
     )
 """
-
-
-@dataclass(frozen=True)
-class Question:
-    """A check as data: `query` returns one row for each offence, at most 100 are fetched."""
-
-    name: str
-    description: str
-    query: str
-    columns: tuple[str, ...]
-    found: str
-    severity: dg.AssetCheckSeverity
-    blocking: bool = False
 
 
 QUESTIONS = (
@@ -127,32 +109,10 @@ QUESTIONS = (
 )
 
 
-def verdict(question: Question, warehouse: Warehouse, day: str | None) -> dg.AssetCheckResult:
-    """Asks about what was fetched on a UTC day, or ever: passed, or the sentence, the count and the first rows.
-
-    The rows are shown only where one listener's plays are kept.
-    """
-    with warehouse.connect() as connection:
-        may_show = not is_shared(connection)
-        rows = connection.execute(f"{_OF_THE_PARTITION} {question.query} limit {MOST}", {"day": day}).fetchall()
-    asked = f"what was fetched on {day}" if day else "everything that was ever fetched"
-    count = f"{len(rows)} or more" if len(rows) == MOST else str(len(rows))
-    return dg.AssetCheckResult(
-        passed=not rows,
-        severity=question.severity,
-        description=question.found.format(count=count) if rows else f"Nothing wrong in {asked}.",
-        metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))}
-        if rows and may_show
-        else {},
-    )
-
-
-def _check(question: Question) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset="raw_plays", name=question.name, description=question.description, blocking=question.blocking)
-    def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        return verdict(question, warehouse, context.run.tags.get(PARTITION_TAG))
-
-    return check
+def about(day: str | None) -> About:
+    """What was fetched on a UTC day, or ever."""
+    words = f"what was fetched on {day}" if day else "everything that was ever fetched"
+    return About(_OF_THE_PARTITION, {"day": day}, words)
 
 
 def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
@@ -167,7 +127,11 @@ def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
         lake: dg.ResourceParam[Lake],
     ) -> dg.AssetCheckResult:
         day = context.run.tags.get(PARTITION_TAG)
-        keys = landed_on(lake, [date.fromisoformat(day)]) if day else set(filter(is_key, lake.list(f"{DATASET}/")))
+        keys = (
+            landed_on(lake, DATASET, [date.fromisoformat(day)])
+            if day
+            else set(filter(is_key, lake.list(f"{DATASET}/")))
+        )
         left = sorted(not_loaded(warehouse, keys))
         return dg.AssetCheckResult(
             passed=not left,
@@ -183,4 +147,5 @@ def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
 
 def checks() -> list[dg.AssetChecksDefinition]:
     """All checks on `raw_plays` that can be started on their own."""
-    return [*map(_check, QUESTIONS), _landed_and_not_loaded(), logins_last()]
+    asked = [check_of("raw_plays", question, about) for question in QUESTIONS]
+    return [*asked, _landed_and_not_loaded(), logins_last()]

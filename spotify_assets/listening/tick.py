@@ -6,9 +6,7 @@ an earlier one landed and could not load, found by listing the lake and not by t
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from itertools import islice
-from os.path import commonprefix
+from datetime import datetime
 
 from spotify_assets.clock import Clock
 from spotify_assets.errors import LakeUnavailable
@@ -19,7 +17,8 @@ from spotify_assets.listening.turns import turns
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.blocks import Block, blocked_until
 from spotify_assets.spotify.verdicts import LONGEST_SLEEP
-from spotify_assets.storage.lake import Lake, is_key, parse_key
+from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.landed import in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -73,8 +72,7 @@ def _tick(warehouse: Warehouse, lake: Lake, clock: Clock, spotify: SpotifyAccess
     lake_failure = landing.lake_failure
     if not lake_failure:
         try:
-            landed_lately = landed_on(lake, _unsettled_days(warehouse, now.date()))
-            keys = fresh | not_loaded(warehouse, landed_lately) | noted_and_not_loaded(warehouse)
+            keys = fresh | left_over(warehouse, lake, DATASET, now.date())
             loaded = load_objects(warehouse, lake, in_order_of_fetching(keys))
         except LakeUnavailable as down:
             lake_failure = str(down)
@@ -97,61 +95,3 @@ def _note_polls(warehouse: Warehouse, polled: Iterable[Polled], now: datetime) -
         connection.execute(
             "update ops.listeners set polled_at = greatest(polled_at, %s) where user_id = any(%s)", (now, answered)
         )
-
-
-def _unsettled_days(warehouse: Warehouse, today: date) -> set[date]:
-    """Today, yesterday, and each day since that of the newest page loaded: more may have landed on them unloaded."""
-    with warehouse.connect() as connection:
-        row = connection.execute(
-            "select max(fetched_at) from ops.landed_objects where dataset = %s and loaded_version is not null",
-            (DATASET,),
-        ).fetchone()
-    yesterday = today - timedelta(days=1)
-    first = min(row[0].date(), yesterday) if row and row[0] else yesterday
-    return {first + timedelta(days=number) for number in range((today - first).days + 1)}
-
-
-def landed_on(lake: Lake, days: Iterable[date]) -> set[str]:
-    """The keys of all pages that were fetched on these UTC days, from a listing of the lake."""
-    wanted = {day.isoformat() for day in days}
-    shared = commonprefix(sorted(wanted))  # noqa: RUF071 - days as text, not paths
-    return {
-        key
-        for folder in lake.folders(f"{DATASET}/")
-        for key in lake.list(f"{folder}date={shared}")
-        if is_key(key) and parse_key(key).date.isoformat() in wanted
-    }
-
-
-def not_loaded(warehouse: Warehouse, keys: set[str]) -> set[str]:
-    """Those of the keys that no finished load has taken."""
-    with warehouse.connect() as connection:
-        rows = connection.execute(
-            "select lake_key from ops.landed_objects where lake_key = any(%s) and loaded_version is not null",
-            (list(keys),),
-        ).fetchall()
-    return keys - {str(key) for (key,) in rows}
-
-
-def noted_and_not_loaded(warehouse: Warehouse) -> set[str]:
-    """The keys that came from the spool, of whatever day, and that no finished load has taken."""
-    with warehouse.connect() as connection:
-        rows = connection.execute(
-            "select lake_key from ops.landed_objects where dataset = %s and loaded_version is null", (DATASET,)
-        ).fetchall()
-    return {str(key) for (key,) in rows}
-
-
-def in_order_of_fetching(keys: Iterable[str]) -> list[str]:
-    """The oldest first: after a kill between two transactions everything up to the newest page loaded is in."""
-    return sorted(keys, key=lambda key: (parse_key(key).fetched_at, key))
-
-
-def first_landing(lake: Lake) -> date | None:
-    """The UTC day of the first page in the lake; None where nothing was ever landed."""
-    days = [
-        date.fromisoformat(day.rstrip("/").rsplit("date=", 1)[1])
-        for folder in lake.folders(f"{DATASET}/")
-        for day in islice((name for name in lake.folders(folder) if "/date=" in name), 1)
-    ]
-    return min(days, default=None)

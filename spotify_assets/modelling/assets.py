@@ -125,5 +125,5 @@ def _is_view(manifest: Mapping[str, Any], unique_id: str) -> bool:
 
 def _upstream_first(manifest: Mapping[str, Any], unique_ids: Collection[str]) -> list[str]:
     """The order in which Dagster wants to hear of them."""
-    graph = {key: manifest["nodes"][key]["depends_on"]["nodes"] for key in unique_ids}
+    graph = {key: manifest["nodes"][key]["depends_on"].get("nodes", ()) for key in unique_ids}
     return [key for key in TopologicalSorter(graph).static_order() if key in unique_ids]

@@ -1,4 +1,4 @@
-"""How a dbt model looks as a Dagster asset: its group is its layer, its name is its table's."""
+"""How a dbt model or seed looks as a Dagster asset: its group is its layer, its name is its table's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ class LayerTranslator(DagsterDbtTranslator):
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         props = self.get_resource_props(manifest, unique_id)
-        if props["resource_type"] != "model":
+        if props["resource_type"] not in ("model", "seed"):
             return spec
         return spec.replace_attributes(
             key=dg.AssetKey(props["name"]),

@@ -8,7 +8,7 @@ from threading import Event
 from typing import get_args
 
 from spotify_assets.simulator.catalogue import BEGINNING
-from spotify_assets.simulator.config import Rotation, SimulatorConfig, Tier, listener_names
+from spotify_assets.simulator.config import KworbTable, Rotation, SimulatorConfig, Tier, listener_names
 from spotify_assets.simulator.server import SimulatorServer
 
 
@@ -47,6 +47,12 @@ def read_arguments(arguments: list[str] | None = None) -> SimulatorConfig:
     parser.add_argument("--short-pages", type=float)
     parser.add_argument("--local-files", type=float)
     parser.add_argument("--replay", type=Path, help="recorded polls (.jsonl.xz)")
+    parser.add_argument("--known-export", type=Path, action="append", dest="known_exports")
+    parser.add_argument("--recorded-charts", type=Path, help="snapshots of the world's top 50 (.csv)")
+    parser.add_argument("--kworb-table", choices=get_args(KworbTable))
+    parser.add_argument("--musicbrainz-hit-rate", type=float)
+    parser.add_argument("--musicbrainz-busy", type=float)
+    parser.add_argument("--musicbrainz-rate-limit", action="store_true")
     parser.add_argument("--tier", choices=get_args(Tier))
     parser.add_argument("--client-id")
     parser.add_argument("--client-secret")
@@ -58,8 +64,8 @@ def read_arguments(arguments: list[str] | None = None) -> SimulatorConfig:
     parser.add_argument("--latency-seconds", type=float)
     parser.add_argument("--state", type=Path, help="a file that keeps the tokens")
     chosen = vars(parser.parse_args(arguments))
-    if "redirect_uris" in chosen:
-        chosen["redirect_uris"] = tuple(chosen["redirect_uris"])
+    for several in chosen.keys() & {"redirect_uris", "known_exports"}:
+        chosen[several] = tuple(chosen[several])
     return SimulatorConfig(**chosen)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spotify_assets.simulator.catalogue import Track
-from spotify_assets.simulator.config import Rotation, Tier
+from spotify_assets.simulator.config import KworbTable, Rotation, Tier
 from spotify_assets.simulator.export import export_zip
 from spotify_assets.simulator.faults import Fault
 from spotify_assets.simulator.playlists import playlists_of
@@ -64,6 +64,10 @@ class AppChange(_Body):
     retry_after: bool = True
     daily_quota: int | None = None
     latency_seconds: float = 0
+    kworb_table: KworbTable = "usual"
+    musicbrainz_hit_rate: float = 0.8
+    musicbrainz_busy: float = 0
+    musicbrainz_rate_limit: bool = False
 
 
 class Admin:

@@ -11,6 +11,9 @@ Tier = Literal["extended", "legacy_dev", "new_dev"]
 Rotation = Literal["none", "single_use", "sometimes"]
 """Whether a refresh brings a new refresh token: never; always, and the old one dies; every second time."""
 
+KworbTable = Literal["usual", "a column more", "no links"]
+"""How kworb's page looks: as it did in 2026, or changed."""
+
 FIRST_NAMES = ("alex", "bo", "chris", "dana", "eli", "finn", "gabi", "hana", "ines", "jona")
 
 
@@ -48,6 +51,18 @@ class SimulatorConfig:
     """The share of plays that are files of the listener's own, whose id is null."""
     replay: Path | None = None
     """Recorded polls (`.jsonl.xz`) that recently-played repeats instead of making up a life."""
+
+    known_exports: tuple[Path, ...] = ()
+    """Extended exports (zips) whose tracks this Spotify knows too, under the ids they have there."""
+    recorded_charts: Path | None = None
+    """Snapshots of the world's top 50 (`.csv`) in place of made-up charts."""
+    kworb_table: KworbTable = "usual"
+    musicbrainz_hit_rate: float = 0.8
+    """The share of artists whose Spotify address MusicBrainz knows, and of the others' recordings that it knows."""
+    musicbrainz_busy: float = 0.0
+    """The share of MusicBrainz' answers that are 503 because it is busy, whoever asks."""
+    musicbrainz_rate_limit: bool = False
+    """Whether MusicBrainz refuses with 503 who asks it more than once a second, of real time."""
 
     tier: Tier = "new_dev"
     client_id: str = "5a0ffed4bc0642d794ffd4ab473c1b8f"

@@ -54,6 +54,8 @@ class Call:
     method: str
     path: str
     query: dict[str, str]
+    pairs: tuple[tuple[str, str], ...]
+    """The query with what it names more than once."""
     form: dict[str, str]
     headers: Mapping[str, str]
     path_params: Mapping[str, str]
@@ -132,6 +134,7 @@ async def _read(world: World, request: Request) -> Call:
         method=request.method,
         path=request.url.path.rstrip("/"),
         query=dict(request.query_params),
+        pairs=tuple(request.query_params.multi_items()),
         form=form,
         headers=request.headers,
         path_params={key: str(value) for key, value in request.path_params.items()},

@@ -36,7 +36,7 @@ class Playlist:
 
 def playlists_of(world: World) -> list[Playlist]:
     """Two playlists of each listener, a public and a private one, and Spotify's own Top 50."""
-    found = [_top_50(world.catalogue, world.clock.now())]
+    found = [_top_50(world)]
     for place, account in enumerate(world.accounts.values()):
         found += [_own(world.catalogue, account, place, which) for which in (0, 1)]
     return found
@@ -89,13 +89,12 @@ def _own(catalogue: Catalogue, account: Account, place: int, which: int) -> Play
     )
 
 
-def _top_50(catalogue: Catalogue, now: datetime) -> Playlist:
-    """The chart of the day: big artists' hits in an order that changes slowly."""
-    rng = Random(f"{catalogue.seed}|chart|{now.date().toordinal() // 3}")  # noqa: S311 - made-up data
-    chart = sorted((catalogue.artist(place).by_popularity[0][1] for place in range(50)), key=lambda track: track.id)
-    rng.shuffle(chart)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return Playlist(TOP_50_GLOBAL, "Top 50 - Global", None, is_public=True, tracks=tuple(chart), added_at=midnight)
+def _top_50(world: World) -> Playlist:
+    """The newest chart of the world."""
+    now = world.clock.now()
+    chart = world.charts.newest(now)
+    tracks, since = (chart.tracks[:50], chart.published_at) if chart else ((), now)
+    return Playlist(TOP_50_GLOBAL, "Top 50 - Global", None, is_public=True, tracks=tracks, added_at=since)
 
 
 def _find(world: World, call: Call, token: AccessToken) -> Playlist:

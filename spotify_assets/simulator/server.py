@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from spotify_assets.simulator import api, playlists
+from spotify_assets.simulator import api, deezer, kworb, musicbrainz, playlists
 from spotify_assets.simulator.admin import Admin, BadCall, explain
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.http import Call, Handler, endpoint, json_response
@@ -52,6 +52,13 @@ def _token(world: World, call: Call) -> Response:
     return json_response(answer)
 
 
+_OUTSIDE: dict[str, Handler] = {
+    "/kworb/spotify/country/global_daily.html": kworb.global_daily,
+    "/deezer/playlist/{id}/tracks": deezer.playlist_tracks,
+    **{f"/musicbrainz{path}": handler for path, handler in musicbrainz.ROUTES.items()},
+}
+
+
 def make_app(world: World) -> Starlette:
     """The ASGI application of one world."""
     routes = [
@@ -63,6 +70,7 @@ def make_app(world: World) -> Starlette:
             for path, handler in _API.items()
             for slash in ("", "/")  # Spotify takes both, and spotipy asks for `/v1/me/`
         ),
+        *(Route(path, endpoint(world, handler)) for path, handler in _OUTSIDE.items()),
     ]
     return Starlette(routes=routes, exception_handlers={ValidationError: explain, BadCall: explain})
 
@@ -94,6 +102,15 @@ class SimulatorServer:
     def accounts_url(self) -> str:
         """For `SPOTIFY_ACCOUNTS_URL`."""
         return self.url
+
+    @property
+    def outside(self) -> dict[str, str]:
+        """The environment that makes this the charts' sources and MusicBrainz too."""
+        return {
+            "KWORB_URL": f"{self.url}/kworb",
+            "DEEZER_URL": f"{self.url}/deezer",
+            "MUSICBRAINZ_URL": f"{self.url}/musicbrainz",
+        }
 
     @property
     def clock_url(self) -> str:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spotify_assets.simulator.accounts import make_accounts
+from spotify_assets.simulator.adopted import tracks_of_exports
 from spotify_assets.simulator.catalogue import Catalogue
+from spotify_assets.simulator.charts import Charts
 from spotify_assets.simulator.config import SimulatorConfig, Tier
 from spotify_assets.simulator.faults import Faults
 from spotify_assets.simulator.limits import Limits
@@ -42,18 +44,29 @@ class RequestLog:
         return dict(Counter(f"{call.method} {call.path} {call.status}" for call in self.requests))
 
 
+@dataclass
+class MusicBrainzGate:
+    """What MusicBrainz remembers of its callers; `last_call` is `time.monotonic()`."""
+
+    calls: int = 0
+    last_call: float = 0.0
+
+
 class World:
     """The simulated Spotify: its clock, music, people, tokens, limits and troubles."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self.clock = SimulatedTime(config.at, running=config.running)
         self.catalogue = Catalogue(config.seed)
+        self.catalogue.adopt(list(tracks_of_exports(config.known_exports)))
+        self.charts = Charts(self.catalogue, config.recorded_charts)
         self.accounts = make_accounts(config.seed, config.listeners, config.time_zone)
         self.listeners = {user: Listener(account, self.catalogue, config) for user, account in self.accounts.items()}
         self.players = {user: Player(listener, config) for user, listener in self.listeners.items()}
         self.book = TokenBook(config.seed, config.state)
         self.oauth = AccountsService(config, self.accounts, self.book, self.clock)
         self.limits = Limits(config.seed)
+        self.musicbrainz = MusicBrainzGate()
         self.faults = Faults()
         self.log = RequestLog()
         self.replay = Replay(config.replay) if config.replay else None

@@ -68,6 +68,10 @@ class Catalogue:
             page = self._page(address, offset)
             yield page
 
+    def may_batch(self, kind: Kind) -> bool | None:
+        """Whether several of these go in one call, as found in the last 24 hours; None where nobody asked."""
+        return self.capabilities.allowed(BATCH[kind])
+
     def allows_batches(self) -> bool:
         """Whether this app may ask for several tracks at once: as found in the last 24 hours, else by one call."""
         known = self.capabilities.allowed("tracks_batch")

@@ -94,6 +94,19 @@ class Governor:
             today = sum(calls.made_since(connection, self.api_url, now - DAY).values())
             return max(0, min(self._polls_left(connection, now), self.budget - today))
 
+    def no_room(self, purpose: Purpose) -> str | None:
+        """Why no call may be made for this purpose now, in a sentence; None where one may."""
+        now = self.clock.now()
+        with self.warehouse.connect() as connection:
+            block = blocked_until(connection, self.api_url, now)
+            if block or self.budget is None:
+                return block.reason if block else None
+            try:
+                self._check_budget(connection, self.budget, purpose, now)
+            except BudgetSpent as spent:
+                return str(spent)
+        return None
+
     def may_retry(self, purpose: Purpose) -> bool:
         """Whether a failed call may be repeated at once: not where that would cost the next round of polls."""
         if self.budget is None or purpose != "polling":

@@ -28,8 +28,14 @@ REFERENCES = {
         select a.artist_id from marts.top_artists as a where a.user_id = {{user}} and a.period_kind = 'all_time'
     )""",
     "dim_albums": f"t.album_id in (select d.album_id from marts.dim_tracks as d where d.track_id in {_PLAYED})",
+    "artist_genres": f"""t.artist_id in (
+        select unnest(d.artist_ids) from marts.dim_tracks as d where d.track_id in {_PLAYED}
+    )""",
+    "track_recordings": f"t.track_id in {_PLAYED}",
 }
 """The conditions, on a relation `t`, by model. An artist may be credited on a track, or known by name only."""
+NOBODYS = {"chart_history", "dim_recordings"}
+"""What is not in a takeout: the world's charts, and recordings, which also tell what others have played of them."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from cryptography.fernet import Fernet
 from psycopg import sql
 from pytest_httpserver import HTTPServer
 
-from spotify_assets.listening.tick import first_landing
+from spotify_assets.listening.ledger import DATASET
 from spotify_assets.settings import settings
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.storage.embedded import EmbeddedPostgres
 from spotify_assets.storage.lake import is_key, open_lake
+from spotify_assets.storage.landed import first_landing
 from spotify_assets_tests.conftest import free_port, use_s3
 from spotify_assets_tests.health.conftest import BOT, HOOK, NOW, Worlds, look, not_green
 from spotify_assets_tests.ticks import calls, fault
@@ -134,7 +135,7 @@ def test_what_a_probe_left_in_the_lake_is_never_taken_for_something_landed(new_w
     landed = set(lake.list(""))
     lake.put("probe/0123456789abcdef.json.gz", b"{}")
     assert {key for key in lake.list("") if is_key(key)} == landed
-    assert first_landing(lake) == NOW.date()
+    assert first_landing(lake, DATASET) == NOW.date()
     assert world.tick_without_dagster(build=False).loaded.objects == 1
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from spotify_assets.listening.checks import QUESTIONS, verdict
+from spotify_assets.listening.checks import QUESTIONS, about
 from spotify_assets.listening.loading import load_objects
+from spotify_assets.questions import answer
 from spotify_assets.settings import Settings
 from spotify_assets.storage.lake import open_lake
 from spotify_assets.storage.warehouse import Warehouse
@@ -26,7 +27,7 @@ def filled(warehouse: Warehouse, tmp_path: Path) -> Warehouse:
 
 
 def asked(warehouse: Warehouse, day: str | None) -> dict[str, dg.AssetCheckResult]:
-    return {question.name: verdict(question, warehouse, day) for question in QUESTIONS}
+    return {question.name: answer(question, warehouse, about(day)) for question in QUESTIONS}
 
 
 @pytest.mark.parametrize("day", [TODAY, ANOTHER_DAY, None])

@@ -11,7 +11,7 @@ from spotify_assets_tests.modelling.conftest import Builder, Raw
 
 
 def test_every_model_and_column_is_described_and_typed_and_states_its_grain_first(project: Project) -> None:
-    models = [node for node in project.manifest()["nodes"].values() if node["resource_type"] == "model"]
+    models = [node for node in project.manifest()["nodes"].values() if node["resource_type"] in ("model", "seed")]
     assert len(models) > 15
     for model in models:
         assert model["description"].startswith("One row"), model["name"]
@@ -23,7 +23,7 @@ def test_every_model_and_column_is_described_and_typed_and_states_its_grain_firs
 
 def test_every_table_has_a_unique_index_on_its_key(project: Project) -> None:
     for node in project.manifest()["nodes"].values():
-        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental":
+        if node["resource_type"] in ("model", "seed") and node["config"]["materialized"] == "incremental":
             unique = [index["columns"] for index in node["config"]["indexes"] if index.get("unique")]
             assert node["config"]["unique_key"] in unique, node["name"]
 
@@ -37,7 +37,7 @@ def test_the_columns_of_every_relation_are_the_described_ones(builder: Builder) 
     described = {
         (node["schema"], node["name"]): list(node["columns"])
         for node in builder.project.manifest()["nodes"].values()
-        if node["resource_type"] == "model"
+        if node["resource_type"] in ("model", "seed")
     }
     assert {(schema, name): columns for schema, name, columns in found} == described
 

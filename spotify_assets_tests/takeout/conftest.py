@@ -80,6 +80,23 @@ def _fill(world: World) -> None:
             )
             open_lake(world.settings()).put(key, user_id.encode())
         connection.execute("insert into ops.listener_time_zones values (%s, '2026-03-01', 'Asia/Tokyo')", (MINE,))
+        # One track of each was on a chart, and its artist has a genre.
+        connection.execute(
+            """
+            insert into raw.chart_entries (
+                source, chart, chart_date, position, date_is_fetch_day, track_id, title, artists, artist_ids, streams
+            )
+            select 'kworb', 'global_daily', '2026-03-01', row_number() over (), false, track_id, 'T', 'A', '{}', 5
+            from (select user_id, min(track_id) as track_id from raw.plays group by user_id) as plays
+            """
+        )
+        connection.execute(
+            """
+            insert into raw.spotify_genres (artist_id, genre)
+            select distinct artist_id, 'ambient'
+            from raw.track_artists
+            """
+        )
     world.build()
 
 

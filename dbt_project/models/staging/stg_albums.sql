@@ -5,5 +5,7 @@ select
     release_date,
     release_date_precision,
     total_tracks,
-    image_url
+    image_url,
+    label,
+    upc
 from {{ source('raw', 'albums') }}

@@ -1,4 +1,7 @@
 select
     artist_id,
-    name as artist_name
+    name as artist_name,
+    image_url,
+    popularity,
+    followers
 from {{ source('raw', 'artists') }}

@@ -6,7 +6,7 @@ import dagster as dg
 
 from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
-from spotify_assets.listening.assets import a_sentence_for_a_person
+from spotify_assets.fetched import a_sentence_for_a_person
 from spotify_assets.listening.exports.inbox import Inbox
 from spotify_assets.listening.exports.intake import take_in
 from spotify_assets.listening.exports.lake_exports import keys_of_export

@@ -1,19 +1,13 @@
 """Asset checks on `streaming_history`: each asks the stored rows of the export of the run, or, without one, of all."""
 
-from dataclasses import dataclass
-
 import dagster as dg
 
 from spotify_assets.listening.exports.assets import parse_partition
 from spotify_assets.listening.exports.lake_exports import all_keys, folder_of
-from spotify_assets.listening.tick import not_loaded
-from spotify_assets.markdown import markdown_table
+from spotify_assets.questions import PARTITION_TAG, About, Question, check_of
 from spotify_assets.storage.lake import Lake, is_key
-from spotify_assets.storage.sharing import is_shared
+from spotify_assets.storage.landed import not_loaded
 from spotify_assets.storage.warehouse import Warehouse
-
-_MOST = 100
-_PARTITION_TAG = "dagster/partition"
 
 _FILES = """
     with files as (
@@ -28,21 +22,8 @@ _FILES = """
 """
 
 
-@dataclass(frozen=True)
-class _Question:
-    """A check as data: `query` returns one row for each offence."""
-
-    name: str
-    description: str
-    query: str
-    columns: tuple[str, ...]
-    found: str
-    severity: dg.AssetCheckSeverity
-    blocking: bool = False
-
-
 _QUESTIONS = (
-    _Question(
+    Question(
         name="every_row_is_kept",
         description="Each row of each file is a row of raw.streams, or an entry of the quarantine.",
         query="""
@@ -65,7 +46,7 @@ _QUESTIONS = (
         severity=dg.AssetCheckSeverity.ERROR,
         blocking=True,
     ),
-    _Question(
+    Question(
         name="nothing_is_quarantined",
         description="Everything in the exports could be read.",
         query="""
@@ -81,31 +62,10 @@ _QUESTIONS = (
 )
 
 
-def _check(question: _Question) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset="streaming_history",
-        name=question.name,
-        description=question.description,
-        blocking=question.blocking,
-    )
-    def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        user_id, export = _asked_for(context)
-        with warehouse.connect() as connection:
-            may_show = not is_shared(connection)
-            rows = connection.execute(
-                f"{_FILES} {question.query} limit {_MOST}".encode(), {"user": user_id, "export": export}
-            ).fetchall()
-        count = f"{len(rows)} or more" if len(rows) == _MOST else str(len(rows))
-        return dg.AssetCheckResult(
-            passed=not rows,
-            severity=question.severity,
-            description=question.found.format(count=count) if rows else "Nothing wrong.",
-            metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))}
-            if rows and may_show
-            else {},
-        )
-
-    return check
+def _about(partition: str | None) -> About:
+    user_id, export = parse_partition(partition) if partition else (None, None)
+    words = "the export" if export else "all exports"
+    return About(_FILES, {"user": user_id, "export": export}, words)
 
 
 def _everything_landed_is_loaded() -> dg.AssetChecksDefinition:
@@ -119,7 +79,8 @@ def _everything_landed_is_loaded() -> dg.AssetChecksDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         lake: dg.ResourceParam[Lake],
     ) -> dg.AssetCheckResult:
-        user_id, _ = _asked_for(context)
+        partition = context.run.tags.get(PARTITION_TAG)
+        user_id = parse_partition(partition)[0] if partition else None
         keys = set(filter(is_key, lake.list(folder_of(user_id)))) if user_id else set(all_keys(lake))
         left = sorted(not_loaded(warehouse, keys))
         return dg.AssetCheckResult(
@@ -135,11 +96,7 @@ def _everything_landed_is_loaded() -> dg.AssetChecksDefinition:
     return check
 
 
-def _asked_for(context: dg.AssetCheckExecutionContext) -> tuple[str | None, str | None]:
-    partition = context.run.tags.get(_PARTITION_TAG)
-    return parse_partition(partition) if partition else (None, None)
-
-
 def export_checks() -> list[dg.AssetChecksDefinition]:
     """All checks on `streaming_history`."""
-    return [*map(_check, _QUESTIONS), _everything_landed_is_loaded()]
+    asked = [check_of("streaming_history", question, _about) for question in _QUESTIONS]
+    return [*asked, _everything_landed_is_loaded()]

@@ -233,9 +233,9 @@ def test_only_keys_of_the_lake_are_looked_at(place: Place) -> None:
     assert len(all_keys(place.lake)) == 2
 
 
-def test_tracks_that_only_exports_name_wait_for_enrichment_the_most_played_first(place: Place) -> None:
+def test_tracks_that_only_exports_name_wait_for_enrichment(place: Place) -> None:
     place.take_files({AUDIO: as_file([row(1), row(2), row(3, spotify_track_uri=row(2)["spotify_track_uri"]), row(4)])})
     with place.warehouse.connect() as connection:
         connection.execute("insert into raw.tracks (track_id) values (%s)", (f"{4:022}",))
-    backlog = place.rows("select kind, id, streams from ops.enrichment_backlog order by streams desc, id")
-    assert backlog == [("track", f"{2:022}", 2), ("track", f"{1:022}", 1)]
+    backlog = place.rows("select kind, id from ops.enrichment_backlog order by id")
+    assert backlog == [("track", f"{1:022}"), ("track", f"{2:022}")]

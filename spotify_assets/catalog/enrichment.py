@@ -1,0 +1,156 @@
+"""Asking Spotify for what is missing: tracks, artists, then albums, and last what was described a month ago.
+
+Every answer lands before it is read, and is loaded soon after, so that a run that ends in the middle has lost nothing.
+A run ends well when the budget's share is used up, Spotify says to stay away, or its number of calls is made.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from spotify_assets.catalog import backlog
+from spotify_assets.catalog.landed import DATASETS, LoadedThings, load_things, note_fetches
+from spotify_assets.catalog.objects import Kind
+from spotify_assets.clock import Clock
+from spotify_assets.errors import UserError
+from spotify_assets.spotify.access import SpotifyAccess
+from spotify_assets.spotify.catalogue import IDS_IN_A_CALL, Catalogue, Unknown
+from spotify_assets.spotify.catalogue import Kind as Several
+from spotify_assets.spotify.client import Answer
+from spotify_assets.spotify.outcomes import Blocked, SpotifyError
+from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.landed import in_order_of_fetching, left_over
+from spotify_assets.storage.landing import Landing, while_nobody_is_erased
+from spotify_assets.storage.warehouse import Warehouse
+
+CALLS_A_RUN = 400
+"""A run stops after so many, so that what it found is soon in the models; the sensor asks for the next one."""
+_LOADED_AT_ONCE = 25
+_SEVERAL: dict[Kind, Several] = {"track": "tracks", "artist": "artists", "album": "albums"}
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Enriched:
+    """What a run did. `stopped` says why it ended before all was asked, `failed` whether that is a failure."""
+
+    calls: int = 0
+    unknown: int = 0
+    loaded: LoadedThings = field(default_factory=LoadedThings)
+    stopped: str | None = None
+    failed: bool = False
+
+    def __add__(self, other: "Enriched") -> "Enriched":
+        return Enriched(
+            self.calls + other.calls,
+            self.unknown + other.unknown,
+            self.loaded + other.loaded,
+            self.stopped or other.stopped,
+            self.failed or other.failed,
+        )
+
+
+@dataclass(frozen=True)
+class Enrichment:
+    """What it takes to ask. `kinds` in the order of asking; `tell` gets a line now and then."""
+
+    warehouse: Warehouse
+    lake: Lake
+    spotify: SpotifyAccess
+    clock: Clock
+    kinds: tuple[Kind, ...]
+    most_calls: int = CALLS_A_RUN
+    tell: Progress = lambda _line: None
+
+    def run(self) -> Enriched:
+        """Asks for what is missing, then for what is stale. Raises `WarehouseUnavailable` and `LakeUnavailable`."""
+        with while_nobody_is_erased(self.warehouse):
+            landing = Landing(self.lake, self.warehouse)
+            landing.move_spool()
+            today = self.clock.now().date()
+            waiting = [left_over(self.warehouse, self.lake, dataset, today) for dataset in datasets(self.kinds)]
+            keys = in_order_of_fetching(set().union(*waiting))
+            done = Enriched(loaded=load_things(self.warehouse, self.lake, keys))
+            catalogue = self._catalogue()
+            if catalogue is None:
+                return done + Enriched(stopped="Nobody is connected, so Spotify can't be asked.")
+            for wanted in (backlog.missing, backlog.stale):
+                for kind in self.kinds:
+                    while not done.stopped:
+                        ids = self._next(wanted, kind, self.most_calls - done.calls)
+                        if not ids:
+                            break
+                        done += self._ask(landing, catalogue, kind, ids)
+                        if done.calls >= self.most_calls:
+                            done += Enriched(stopped=f"{done.calls} calls are enough for one run.")
+            return done
+
+    def _catalogue(self) -> Catalogue | None:
+        """Spotify's catalogue through the first connected listener."""
+        connected = [each for each in self.spotify.listeners() if each.status == "connected"]
+        if not connected:
+            return None
+        return Catalogue(self.spotify.client(connected[0], "enrichment"), self.spotify.capabilities)
+
+    def _next(self, wanted: Callable[..., list[str]], kind: Kind, calls: int) -> list[str]:
+        """As many ids as some calls take, be it one by one."""
+        if calls <= 0:
+            return []
+        most = IDS_IN_A_CALL[_SEVERAL[kind]] * min(calls, _LOADED_AT_ONCE)
+        with self.warehouse.connect() as connection:
+            return wanted(connection, kind, self.clock.now(), most)
+
+    def _ask(self, landing: Landing, catalogue: Catalogue, kind: Kind, ids: Sequence[str]) -> Enriched:
+        """Asks for these, as far as the calls go; lands and loads what came."""
+        dataset = _SEVERAL[kind]
+        unknown: list[str] = []
+        keys: list[str] = []
+        calls = asked = 0
+        stopped, failed = None, False
+        try:
+            for chunk in _chunks(ids, catalogue, dataset):
+                for found in catalogue.several(dataset, chunk):
+                    if isinstance(found, Unknown):
+                        unknown.append(found.id)
+                        continue
+                    calls += 1
+                    keys.append(self._land(landing, dataset, found))
+                asked += len(chunk)
+                if calls + len(unknown) >= _LOADED_AT_ONCE:
+                    break
+        except Blocked as blocked:
+            stopped = str(blocked)
+        except SpotifyError as refused:
+            stopped, failed = str(refused), True
+        loaded = load_things(self.warehouse, self.lake, keys)
+        self._note_unknown(kind, ids[:asked], unknown, self.clock.now())
+        self.tell(f"{loaded.things.get(kind, 0)} {dataset} by {calls} calls.")
+        return Enriched(max(calls, 1) if not stopped else calls, len(unknown), loaded, stopped, failed)
+
+    def _land(self, landing: Landing, dataset: str, answer: Answer) -> str:
+        landed = landing.land(dataset, answer.body, answer.fetched_at, None)
+        if landed.spooled:
+            raise UserError(f"{landed.spooled} The answer waits in ops.spool and moves at the next run.")
+        return landed.key
+
+    def _note_unknown(self, kind: Kind, asked: Sequence[str], unknown: Sequence[str], now: datetime) -> None:
+        """Remembers what Spotify doesn't know, and what it was asked for and answered with something else."""
+        with self.warehouse.connect() as connection, connection.cursor() as cur:
+            cur.execute("select id from ops.catalog_fetches where kind = %s and id = any(%s)", (kind, list(asked)))
+            known = {str(id_) for (id_,) in cur.fetchall()}
+            missed = {*unknown, *(id_ for id_ in asked if id_ not in known)}
+            note_fetches(cur, ((kind, id_, now, True) for id_ in sorted(missed)))
+
+
+def _chunks(ids: Sequence[str], catalogue: Catalogue, dataset: Several) -> Iterator[Sequence[str]]:
+    """As many at once as the app may ask for, once that is known."""
+    start = 0
+    while start < len(ids):
+        size = IDS_IN_A_CALL[dataset] if catalogue.may_batch(dataset) is not False else 1
+        yield ids[start : start + size]
+        start += size
+
+
+def datasets(kinds: Sequence[Kind]) -> list[str]:
+    """The datasets of the lake that hold these kinds."""
+    return [dataset for dataset, kind in DATASETS.items() if kind in kinds]

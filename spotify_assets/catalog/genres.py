@@ -1,0 +1,216 @@
+"""Asking MusicBrainz for the genres of the artists, the most played first; and loading what it answered.
+
+One run asks at a time, whatever started it, for MusicBrainz counts calls by address. A bad moment of its (503, no
+answer) ends the run and concludes nothing; what was not found is remembered for a month.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+
+from spotify_assets.asking import HostFailed, Told
+from spotify_assets.catalog import backlog
+from spotify_assets.catalog.backlog import GenresWanted
+from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
+from spotify_assets.catalog.musicbrainz import IN_A_CALL, USER_AGENT, MusicBrainz, asked_mbids, read_answer
+from spotify_assets.clock import Clock
+from spotify_assets.errors import UserError
+from spotify_assets.listening.ledger import note_objects, replace_faults, take_version
+from spotify_assets.reading import Fault
+from spotify_assets.spotify.exchange import new_session
+from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.landed import in_order_of_fetching, left_over
+from spotify_assets.storage.landing import Landing, while_nobody_is_erased
+from spotify_assets.storage.warehouse import Warehouse
+
+DATASET = "genres"
+SECONDS_A_RUN = 600.0
+_A_TRANSACTION = 200
+_LOCK = 6_174_020_983_551_204_417  # any number that no other program on the same database takes
+_ISRCS_AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class LoadedGenres:
+    """What a load did: answers read, artists whose genres may have changed, and what could not be read."""
+
+    answers: int = 0
+    artists: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: "LoadedGenres") -> "LoadedGenres":
+        return LoadedGenres(
+            self.answers + other.answers, self.artists + other.artists, self.quarantined + other.quarantined
+        )
+
+
+@dataclass
+class AskedGenres:
+    """What a run did. `stopped` says why it ended before all was asked."""
+
+    calls: int = 0
+    loaded: LoadedGenres = field(default_factory=LoadedGenres)
+    stopped: str | None = None
+
+
+def load_genre_answers(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> LoadedGenres:
+    """Loads landed answers of MusicBrainz'. What can't be read goes to quarantine, the others load.
+
+    Raises `LakeUnavailable` or `WarehouseUnavailable`; what was committed before then stays and is right.
+    """
+    loaded = LoadedGenres()
+    for start in range(0, len(keys), _A_TRANSACTION):
+        read = list(_read(lake, keys[start : start + _A_TRANSACTION]))
+        with warehouse.connect() as connection, connection.cursor() as cur:
+            cur.execute("select version from ops.raw_version for update")
+            ids = load_genres(cur, [answers for _, answers, _ in read])
+            faults = {key: {fault.position: fault for fault in found} for key, _, found in read}
+            if replace_faults(cur, faults) or ids:
+                take_version(cur, ids=ids)
+            rows = ((key, None, answers.fetched_at, 1, len(found), None, None) for key, answers, found in read)
+            note_objects(cur, DATASET, rows)
+        loaded += LoadedGenres(len(read), len(ids), sum(len(found) for _, _, found in read))
+    return loaded
+
+
+def _read(lake: Lake, keys: Sequence[str]) -> Iterator[tuple[str, GenreAnswers, list[Fault]]]:
+    for key, payload in lake.get_many(keys):
+        if isinstance(payload, LakeCorrupt):
+            answers, faults = GenreAnswers(), [Fault("", str(payload), "")]
+        else:
+            answers, faults = read_answer(payload)
+        answers.stamp(parse_key(key).fetched_at)
+        yield key, answers, faults
+
+
+@dataclass
+class GenreRun:
+    """What it takes to ask. `monotonic` tells seconds; `tell` gets a line now and then."""
+
+    warehouse: Warehouse
+    lake: Lake
+    musicbrainz: MusicBrainz
+    clock: Clock
+    seconds: float = SECONDS_A_RUN
+    monotonic: Callable[[], float] = time.monotonic
+    tell: Callable[[str], None] = lambda _line: None
+
+    def run(self) -> AskedGenres:
+        """Asks until nothing is wanted, the time is over, or MusicBrainz fails.
+
+        Raises `WarehouseUnavailable` and `LakeUnavailable`.
+        """
+        with while_nobody_is_erased(self.warehouse), _alone(self.warehouse) as is_alone:
+            done = AskedGenres()
+            waiting = left_over(self.warehouse, self.lake, DATASET, self.clock.now().date())
+            done.loaded += load_genre_answers(self.warehouse, self.lake, in_order_of_fetching(waiting))
+            if not is_alone:
+                done.stopped = "Another run is asking MusicBrainz just now."
+                return done
+            before = self.musicbrainz.calls
+            until = self.monotonic() + self.seconds
+            try:
+                while not done.stopped and (wanted := self._wanted()):
+                    self._ask(wanted, done, until)
+            except HostFailed as failed:
+                done.stopped = str(failed)
+            done.calls = self.musicbrainz.calls - before
+            return done
+
+    def _wanted(self) -> GenresWanted:
+        with self.warehouse.connect() as connection:
+            return backlog.genres_wanted(connection, self.clock.now(), IN_A_CALL)
+
+    def _ask(self, wanted: GenresWanted, done: AskedGenres, until: float) -> None:
+        """One batch of each kind; ends early when the time is over."""
+        if wanted.genre_list:
+            self._take(done, [self.musicbrainz.genres()])
+        if wanted.artists:
+            told = self.musicbrainz.artists_at(wanted.artists)
+            self._take(done, [told])
+            self._note("address", wanted.artists, self._known_addresses(wanted.artists))
+        elif wanted.mbids:
+            self._ask_for_tags(wanted.mbids, done)
+        elif wanted.isrcs:
+            self._ask_for_isrcs(wanted.isrcs, done)
+        self.tell(f"{self.musicbrainz.calls} calls to MusicBrainz.")
+        if self.monotonic() >= until:
+            done.stopped = f"{self.seconds / 60:.0f} minutes are enough for one run."
+
+    def _ask_for_tags(self, mbids: Sequence[str], done: AskedGenres) -> None:
+        told = self.musicbrainz.tags_of(mbids)
+        self._take(done, [told])
+        found = asked_mbids(told.body)
+        for mbid in sorted(set(mbids) - found):
+            # The search's index lags behind, and it stops when it takes long: the database knows.
+            alone = self.musicbrainz.artist(mbid)
+            if alone:
+                self._take(done, [alone])
+                found.add(mbid)
+            self._note("tags", [mbid], found)
+        self._note("tags", mbids, found)
+
+    def _ask_for_isrcs(self, isrcs: dict[str, str], done: AskedGenres) -> None:
+        for artist_id, isrc in list(isrcs.items())[:_ISRCS_AT_ONCE]:
+            told = self.musicbrainz.recordings_of(isrc)
+            if told:
+                self._take(done, [told])
+            self._note("isrc", [artist_id], {artist_id} if told else set())
+
+    def _take(self, done: AskedGenres, told: Iterable[Told]) -> None:
+        """Lands, then loads."""
+        landing = Landing(self.lake, self.warehouse)
+        keys = []
+        for each in told:
+            landed = landing.land(DATASET, each.body, each.fetched_at, None)
+            if landed.spooled:
+                raise UserError(f"{landed.spooled} The answer waits in ops.spool and moves at the next run.")
+            keys.append(landed.key)
+        done.loaded += load_genre_answers(self.warehouse, self.lake, keys)
+
+    def _known_addresses(self, artist_ids: Sequence[str]) -> set[str]:
+        with self.warehouse.connect() as connection:
+            rows = connection.execute(
+                "select artist_id from raw.artist_mbids where found_by = 'address' and artist_id = any(%s)",
+                (list(artist_ids),),
+            ).fetchall()
+        return {str(artist_id) for (artist_id,) in rows}
+
+    def _note(self, kind: str, asked: Sequence[str], found: set[str]) -> None:
+        with self.warehouse.connect() as connection:
+            note_lookups(connection, kind, {id_: id_ in found for id_ in asked}, self.clock.now())
+
+
+def note_lookups(connection: psycopg.Connection, kind: str, asked: dict[str, bool], now: datetime) -> None:
+    """Remembers what MusicBrainz was asked, and whether it knew."""
+    connection.execute(
+        """
+        insert into ops.genre_lookups (kind, id, asked_at, was_found)
+        select %s, asked.id, %s, asked.was_found
+        from unnest(%s::text[], %s::boolean[]) as asked (id, was_found)
+        on conflict (kind, id) do update
+        set asked_at = excluded.asked_at, was_found = excluded.was_found
+        """,
+        (kind, now, list(asked), list(asked.values())),
+    )
+
+
+@contextmanager
+def open_musicbrainz(url: str, clock: Clock) -> Iterator[MusicBrainz]:
+    """MusicBrainz at an address. Calls nobody."""
+    with new_session(1) as session:
+        session.headers["User-Agent"] = USER_AGENT
+        yield MusicBrainz(session, url, clock)
+
+
+@contextmanager
+def _alone(warehouse: Warehouse) -> Iterator[bool]:
+    """Whether nobody else asks; holds the lock in here if so."""
+    with warehouse.connect() as connection:
+        connection.autocommit = True
+        row = connection.execute("select pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+        yield bool(row and row[0])

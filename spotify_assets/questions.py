@@ -1,0 +1,66 @@
+"""Asset checks that are questions to the stored rows: a query returns the offending ones, a sentence says what next."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from spotify_assets.markdown import markdown_table
+from spotify_assets.storage.sharing import is_shared
+from spotify_assets.storage.warehouse import Warehouse
+
+MOST = 100
+"""So many offences are fetched at most; ten are shown."""
+PARTITION_TAG = "dagster/partition"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A check as data: `query` returns one row for each offence; `found` may hold `{count}`."""
+
+    name: str
+    description: str
+    query: str
+    columns: tuple[str, ...]
+    found: str
+    severity: dg.AssetCheckSeverity
+    blocking: bool = False
+    tells_of_listening: bool = True
+    """Whether the rows tell what somebody played: they are shown only where one listener's plays are kept."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a check is asked about: CTEs that the questions read, their parameters, and it in words."""
+
+    ctes: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    words: str = "everything that is stored"
+
+
+def answer(question: Question, warehouse: Warehouse, about: About) -> dg.AssetCheckResult:
+    """Asks: passed, or the sentence, the count and the first rows."""
+    with warehouse.connect() as connection:
+        may_show = not (question.tells_of_listening and is_shared(connection))
+        rows = connection.execute(
+            f"{about.ctes} {question.query} limit {MOST}".encode(), dict(about.parameters)
+        ).fetchall()
+    count = f"{len(rows)} or more" if len(rows) == MOST else str(len(rows))
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=question.severity,
+        description=question.found.format(count=count) if rows else f"Nothing wrong in {about.words}.",
+        metadata={"found": dg.MetadataValue.md(markdown_table(question.columns, rows[:10]))}
+        if rows and may_show
+        else {},
+    )
+
+
+def check_of(asset: str, question: Question, about: Callable[[str | None], About]) -> dg.AssetChecksDefinition:
+    """The check on an asset. `about` is given the partition of the run, or None for a run without one."""
+
+    @dg.asset_check(asset=asset, name=question.name, description=question.description, blocking=question.blocking)
+    def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+        return answer(question, warehouse, about(context.run.tags.get(PARTITION_TAG)))
+
+    return check

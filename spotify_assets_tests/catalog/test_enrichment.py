@@ -1,0 +1,310 @@
+"""What exports name is asked for, the most played first, within the budget; polling is never late for it."""
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from spotify_assets.automation.backlog import nothing_to_do
+from spotify_assets.catalog import backlog
+from spotify_assets.catalog.coverage import coverage
+from spotify_assets.catalog.enrichment import Enriched, Enrichment
+from spotify_assets.catalog.landed import load_things
+from spotify_assets.catalog.objects import Kind
+from spotify_assets.clock import clock_from
+from spotify_assets.listening.exports.importing import import_export
+from spotify_assets.listening.exports.sources import given, read
+from spotify_assets.simulator.config import SimulatorConfig
+from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.spotify.access import SpotifyAccess
+from spotify_assets.storage.lake import open_lake
+from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.listening.exports.made_up import AUDIO, as_file, put, row
+from spotify_assets_tests.sizes import size
+from spotify_assets_tests.ticks import fault, no_faults
+from spotify_assets_tests.world import World, snapshot
+
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+BUDGET = 500
+DAY = timedelta(days=1)
+TRACKS: tuple[Kind, ...] = ("track", "album")
+ALL: tuple[Kind, ...] = ("track", "artist", "album")
+
+
+@contextmanager
+def installation(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, home: Path, config: SimulatorConfig, **extra: str
+) -> Iterator[World]:
+    with SimulatorServer(config) as simulator:
+        world = World.make(monkeypatch, warehouse, simulator, home, **extra)
+        world.login("alex")
+        yield world
+
+
+def take_in(world: World, *paths: Path) -> None:
+    chosen = world.settings()
+    items = read(given(paths)[0])
+    import_export(world.warehouse, open_lake(chosen), clock_from(chosen), "alex", items, "Europe/Berlin")
+
+
+def enrich(world: World, kinds: tuple[Kind, ...] = ALL, most_calls: int = 10_000) -> Enriched:
+    chosen = world.settings()
+    clock = clock_from(chosen)
+    spotify = SpotifyAccess.open(chosen, world.warehouse, clock)
+    return Enrichment(world.warehouse, open_lake(chosen), spotify, clock, kinds, most_calls).run()
+
+
+def calls(world: World) -> list[str]:
+    """The paths of the Web API that were asked for since the last look."""
+    url = f"{world.simulator.url}/_sim/requests"
+    log = requests.get(url, timeout=10).json()["requests"]
+    requests.delete(url, timeout=10).raise_for_status()
+    return [call["path"].removeprefix("/v1") for call in log if call["path"].startswith("/v1")]
+
+
+def named(world: World, tmp_path: Path, plays: dict[str, int]) -> None:
+    """An export that names these tracks, played so often."""
+    rows, number = [], 0
+    for track_id, times in plays.items():
+        for _ in range(times):
+            number += 1
+            rows.append(row(number, spotify_track_uri=f"spotify:track:{track_id}"))
+    take_in(world, put(tmp_path / "export", {AUDIO: as_file(rows)}))
+
+
+def some_tracks(world: World, count: int) -> list[str]:
+    music = world.simulator.world.catalogue
+    return [music.artist(900 + number).albums[0].tracks[0].id for number in range(count)]
+
+
+def test_the_most_played_come_first_then_their_artists_and_albums_and_nothing_is_asked_twice(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        tracks = some_tracks(world, 3)
+        unknown = "0" * 22
+        named(world, tmp_path, {tracks[0]: 1, tracks[1]: 3, unknown: 2, tracks[2]: 5})
+        world.build()
+        calls(world)
+        done = enrich(world)
+        music = world.simulator.world.catalogue
+        albums = {music.find_track(each).album for each in tracks}  # type: ignore[union-attr]
+        asked = calls(world)
+        assert asked[0] == "/tracks"  # whether several at once are allowed, which new Development Mode denies
+        assert [path for path in asked if path.startswith("/tracks/")] == [
+            f"/tracks/{each}" for each in (tracks[2], tracks[1], unknown, tracks[0])
+        ]
+        kinds = [path.split("/")[1] for path in asked]
+        assert kinds.index("artists") > max(place for place, kind in enumerate(kinds) if kind == "tracks")
+        assert kinds.index("albums") > max(place for place, kind in enumerate(kinds) if kind == "artists")
+        assert albums
+        assert done.unknown == 1
+        assert not done.stopped
+        assert world.rows("select count(*) from raw.tracks where isrc is not null") == [(3,)]
+        assert world.rows("select count(*) from raw.albums where upc is null") == [(0,)]
+        assert world.rows("select count(*) from raw.artists where image_url is null") == [(0,)]
+        # Nothing is left to ask; the unknown one is asked for again after a month, and so is all the rest.
+        assert enrich(world).calls == 0
+        assert calls(world) == []
+        world.at(NOW + timedelta(days=29))
+        assert enrich(world).calls == 0
+        world.at(NOW + timedelta(days=31))
+        again = enrich(world)
+        assert again.unknown == 1
+        paths = calls(world)
+        assert next(path for path in paths if path.startswith("/tracks/")) == f"/tracks/{unknown}"
+        assert {f"/tracks/{each}" for each in tracks} < set(paths)
+
+
+def test_what_changed_is_a_version_and_a_renamed_artist_is_one_artist_with_a_history(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        [track_id] = some_tracks(world, 1)
+        named(world, tmp_path, {track_id: 1})
+        enrich(world)
+        [(artist_id, name)] = world.rows(
+            "select artist_id, name from raw.artists inner join raw.track_artists using (artist_id) where position = 1"
+        )
+        artist = {"id": artist_id, "name": "The Artist Formerly Known", "images": [], "type": "artist"}
+        fault(world, path=f"/v1/artists/{artist_id}", body=artist)
+        world.at(NOW + timedelta(days=40))
+        enrich(world, ("artist",))
+        assert world.rows("select name from raw.artists where artist_id = %s", (artist_id,)) == [
+            ("The Artist Formerly Known",)
+        ]
+        versions = world.rows(
+            "select name, min(valid_from)::date::text from raw.artist_versions where artist_id = %s group by name "
+            "order by 2",
+            (artist_id,),
+        )
+        assert versions == [(name, "2026-03-04"), ("The Artist Formerly Known", "2026-04-13")]
+
+
+@pytest.mark.parametrize("tier", ["legacy_dev", "extended"])
+def test_where_batches_are_allowed_fifty_go_in_a_call(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, tier: str
+) -> None:
+    config = SimulatorConfig(at=NOW, plays_a_day=0, tier=tier)  # type: ignore[arg-type]
+    with installation(monkeypatch, warehouse, tmp_path / "home", config) as world:
+        tracks = some_tracks(world, 120)
+        named(world, tmp_path, dict.fromkeys([*tracks, "0" * 22], 1))
+        calls(world)
+        done = enrich(world, ("track",))
+        assert calls(world) == ["/tracks"] * 3
+        assert (done.calls, done.unknown) == (3, 1)
+        assert world.rows("select count(*) from raw.tracks") == [(120,)]
+        enrich(world, ("artist",))
+        if tier == "extended":
+            assert world.rows("select count(*) from raw.artists where followers is null") == [(0,)]
+            assert world.rows("select count(*) > 0 from raw.artist_genres where source = 'spotify'") == [(True,)]
+
+
+def test_a_run_that_fails_in_the_middle_keeps_what_it_got_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        tracks = some_tracks(world, 5)
+        named(world, tmp_path, {each: 5 - place for place, each in enumerate(tracks)})
+        world.build()
+        quota = {"error": {"status": 429, "message": "Too many requests", "reason": "QUOTA_EXCEEDED"}}
+        fault(world, path=f"/v1/tracks/{tracks[3]}", status=429, body=quota, headers={"retry-after": "48925"})
+        done = enrich(world)
+        assert "used up its daily quota" in str(done.stopped)
+        assert world.rows("select count(*) from raw.tracks") == [(3,)]
+        chosen = world.settings()
+        without_genres = chosen.model_copy(update={"musicbrainz_url": None})
+        assert "quota" in str(nothing_to_do(without_genres, warehouse, clock_from(chosen)))
+        no_faults(world)
+        world.at(NOW + DAY)
+        assert not enrich(world).stopped
+        assert world.rows("select count(*) from raw.tracks") == [(5,)]
+
+
+def test_landed_answers_give_the_same_rows_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, new_warehouse: Callable[[], Warehouse]
+) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, tier="extended")) as world:
+        named(world, tmp_path, dict.fromkeys(some_tracks(world, 30), 1))
+        for days in (0, 31, 62):
+            world.at(NOW + timedelta(days=days))
+            enrich(world)
+            requests.post(
+                f"{world.simulator.url}/_sim/app", json={"tier": "new_dev" if days else "extended"}, timeout=10
+            ).raise_for_status()
+        lake = open_lake(world.settings())
+        keys = [key for dataset in ("tracks", "artists", "albums") for key in lake.list(f"{dataset}/")]
+        orders = [keys, keys[::-1], [*keys[1::2], *keys[::2], *keys]]
+        seen = []
+        for order in orders:
+            again = new_warehouse()
+            for start in range(0, len(order), 7):
+                load_things(again, lake, order[start : start + 7])
+            seen.append(snapshot(again, "raw"))
+        assert seen[0] == seen[1] == seen[2]
+        assert len(seen[0]["raw.artist_versions"]) > 30
+
+
+def test_what_cannot_be_read_goes_to_quarantine_and_the_others_load(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        tracks = some_tracks(world, 3)
+        named(world, tmp_path, dict.fromkeys(tracks, 1))
+        odd = {"id": tracks[1], "name": 7, "duration_ms": "long", "artists": "nobody", "type": "track"}
+        fault(world, path=f"/v1/tracks/{tracks[1]}", body=odd)
+        fault(world, path=f"/v1/tracks/{tracks[2]}", body={"name": "without an id"})
+        done = enrich(world, ("track",))
+        assert done.loaded.quarantined == 4
+        assert world.rows("select count(*) from raw.tracks") == [(2,)]
+        assert {position for (position,) in world.rows("select position from raw.quarantine")} == {
+            "/name",
+            "/duration_ms",
+            "/artists",
+            "",
+        }
+        # What was answered with something else is not asked for again and again.
+        calls(world)
+        assert enrich(world, ("track",)).calls == 0
+
+
+def test_within_a_budget_the_share_of_described_listening_grows_day_by_day_and_polling_is_never_late(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """In `make test` a fifth of a simulated life within a smaller budget; in the soak a real listener's ten years."""
+    export = tmp_path / "export.zip"
+    known: tuple[Path, ...] = ()
+    if size(False, True):
+        export = request.getfixturevalue("real_data") / "exports" / "listener_a_extended.zip"
+        known = (export,)
+    budget = size(240, BUDGET)
+    config = SimulatorConfig(at=NOW, known_exports=known, plays_a_day=size(0, 40))
+    extra = {"SPOTIFY_DAILY_REQUEST_BUDGET": str(budget)}
+    with installation(monkeypatch, warehouse, tmp_path / "home", config, **extra) as world:
+        if known:
+            take_in(world, export)
+        else:
+            named(world, tmp_path, {each: 1 + 60 // (place + 1) for place, each in enumerate(some_tracks(world, 45))})
+        world.build()
+        simulator = world.simulator
+        asked: list[datetime] = []
+        shares, late = [coverage(warehouse)], []
+        at = NOW
+        while shares[-1].full_ms < shares[-1].ms or _waiting(world):
+            assert len(shares) < size(12, 90), [share.said() for share in shares]
+            for tick in range(size(12, 48)):
+                world.at(at)
+                polled = world.tick_without_dagster(build=False)
+                late += [*polled.failures, *polled.waiting]
+                if tick % 3 == 0:
+                    enrich(world, ("track",), 50)
+                    enrich(world, ("artist",), 50)
+                    enrich(world, ("album",), 50)
+                at += DAY / size(12, 48)
+            log = simulator.world.log.requests
+            asked += [call.at for call in log if call.path.startswith("/v1/")]
+            log.clear()
+            shares.append(coverage(warehouse))
+            print(f"after day {len(shares) - 1:2}: {shares[-1].said()} {_waiting(world)}")
+        assert late == []
+        most = max(number + 1 - bisect_right(asked, moment - DAY) for number, moment in enumerate(asked))
+        print(f"{len(asked)} calls in {len(shares) - 1} days, at most {most} in any 24 hours")
+        assert most <= budget
+        described = [share.full_ms for share in shares]
+        assert described == sorted(described)
+        assert len(shares) > 2
+        assert shares[-1].full_ms == shares[-1].ms
+
+
+def _waiting(world: World) -> dict[str, int]:
+    with world.warehouse.connect() as connection:
+        return backlog.counts(connection, clock_from(world.settings()).now())
+
+
+@pytest.mark.soak
+def test_an_extended_app_needs_a_thirtieth_of_the_calls(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, real_data: Path
+) -> None:
+    export = real_data / "exports" / "listener_a_extended.zip"
+    config = SimulatorConfig(at=NOW, known_exports=(export,), plays_a_day=0, tier="extended")
+    with installation(monkeypatch, warehouse, tmp_path / "home", config) as world:
+        take_in(world, export)
+        world.build()
+        calls(world)
+        made: dict[str, int] = {}
+        for kind in ALL:
+            enrich(world, (kind,))
+            made[kind] = len(calls(world))
+        things = {
+            kind: int(str(world.rows(f"select count(*) from ops.catalog_fetches where kind = '{kind}'")[0][0]))
+            for kind in ALL
+        }
+        print(json.dumps({"things": things, "calls": made}))
+        assert not _waiting(world)
+        assert sum(made.values()) * 30 <= sum(things.values())
+        assert (made["track"] + made["artist"]) * 45 <= things["track"] + things["artist"]

@@ -1,0 +1,174 @@
+"""The asset `global_top_50`: the day's attempts, series that are never mixed, pages that can't be read, replays."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import requests
+
+from spotify_assets.charts.attempt import attempt
+from spotify_assets.charts.loading import load_charts
+from spotify_assets.charts.sources import open_sources
+from spotify_assets.cli.runs import run_job
+from spotify_assets.clock import clock_from
+from spotify_assets.errors import UserError
+from spotify_assets.fetched import ASKED_ON_TAG
+from spotify_assets.simulator.config import SimulatorConfig
+from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.spotify.access import SpotifyAccess
+from spotify_assets.storage.lake import open_lake
+from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets_tests.ticks import fault, no_faults
+from spotify_assets_tests.world import World, snapshot
+
+MORNING = datetime(2026, 3, 4, 6, tzinfo=UTC)
+KWORB, DEEZER = "/kworb/*", "/deezer/*"
+
+
+@pytest.fixture
+def world(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with SimulatorServer(SimulatorConfig(at=MORNING)) as simulator:
+        yield World.make(monkeypatch, warehouse, simulator, tmp_path / "home")
+
+
+def ask(world: World, day: date | None = None) -> tuple[str, dict[str, dg.AssetCheckEvaluation]]:
+    """Materializes the asset for a day, by default today; returns what was said, and its checks."""
+    chosen = world.settings()
+    today = clock_from(chosen).now().date()
+    tags = {ASKED_ON_TAG: today.isoformat()}
+    result = run_job("charts", chosen, partition=(day or today).isoformat(), tags=tags, only=["global_top_50"])
+    [event] = result.asset_materializations_for_node("global_top_50")
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    return str(event.metadata["what_happened"].value), checks
+
+
+def ask_below_dagster(world: World) -> str:
+    """The same attempt without Dagster; returns what was said of each source."""
+    chosen = world.settings()
+    clock = clock_from(chosen)
+    with open_sources(chosen, SpotifyAccess.open(chosen, world.warehouse, clock), clock) as sources:
+        done = attempt(world.warehouse, open_lake(chosen), sources, clock.now())
+    return " ".join([*(outcome.said for outcome in done.outcomes), *(["Done."] if done.is_done else [])])
+
+
+def stored(world: World) -> list[tuple[object, ...]]:
+    return world.rows(
+        "select source, chart_date::text, count(*) from raw.chart_entries group by source, chart_date order by 1, 2"
+    )
+
+
+def test_attempts_go_on_until_the_first_source_has_a_newer_chart_and_the_other_stands_in_once(world: World) -> None:
+    said, checks = ask(world)
+    # It is the first chart that was ever stored.
+    assert said == "kworb has the chart of 2026-03-02. The day is done."
+    assert checks["first_source_answered"].passed
+    world.at(datetime(2026, 3, 5, 20, tzinfo=UTC))
+    assert ask_below_dagster(world) == "kworb has the chart of 2026-03-04. Done."
+    # Early on the next day kworb still has the chart that is known: Deezer stands in, once.
+    world.at(datetime(2026, 3, 6, 1, tzinfo=UTC))
+    known = "kworb has the chart of 2026-03-04, which is known."
+    assert ask_below_dagster(world) == f"{known} deezer has the chart of 2026-03-06."
+    assert ask_below_dagster(world) == known
+    world.at(datetime(2026, 3, 6, 18, tzinfo=UTC))
+    assert ask_below_dagster(world) == "kworb has the chart of 2026-03-05. Done."
+    # By hand somebody may ask again: it stays done.
+    assert ask_below_dagster(world) == "kworb has the chart of 2026-03-05, which is known. Done."
+    assert stored(world) == [
+        ("deezer", "2026-03-06", 50),
+        ("kworb", "2026-03-02", 50),
+        ("kworb", "2026-03-04", 50),
+        ("kworb", "2026-03-05", 50),
+    ]
+
+
+def test_where_the_first_source_fails_the_next_stands_in_and_a_check_warns(world: World) -> None:
+    fault(world, path=KWORB, status=503, body="busy")
+    without_waits(world)
+    said, checks = ask(world)
+    assert said.startswith("kworb gave no usable answer (HTTP 503, 4 tries)")
+    assert "deezer has the chart of 2026-03-04." in said
+    assert not checks["first_source_answered"].passed
+    assert not checks["chart_is_recent"].passed
+    assert stored(world) == [("deezer", "2026-03-04", 50)]
+
+
+def test_where_all_sources_fail_the_run_says_so_and_what_was_stored_stays(world: World) -> None:
+    ask(world)
+    before = snapshot(world.warehouse, "raw")
+    world.at(MORNING + timedelta(days=1))
+    without_waits(world)
+    fault(world, path=KWORB, cut=True)
+    fault(world, path=DEEZER, body={"error": {"type": "Exception", "message": "Quota limit exceeded", "code": 4}})
+    with pytest.raises(UserError, match=r"kworb gave no usable answer .* Deezer refused its chart \(Quota limit"):
+        ask(world)
+    assert snapshot(world.warehouse, "raw") == before
+    no_faults(world)
+    assert "2026-03-03" in ask(world)[0]
+
+
+def test_a_page_that_has_changed_its_shape_fails_with_a_sentence_and_leaves_the_last_good_chart(world: World) -> None:
+    ask(world)
+    world.at(MORNING + timedelta(days=1, hours=12))
+    app = f"{world.simulator.url}/_sim/app"
+    requests.post(app, json={"kworb_table": "a column more"}, timeout=10).raise_for_status()
+    with pytest.raises(UserError, match="kworb's page is not what it was: row 1 has 12 columns") as failed:
+        ask(world)
+    assert "deezer has the chart of 2026-03-05." in str(failed.value)
+    assert [row for row in stored(world) if row[0] == "kworb"] == [("kworb", "2026-03-02", 50)]
+    assert [reason for (reason,) in world.rows("select reason from raw.quarantine")]
+    requests.post(app, json={"kworb_table": "usual"}, timeout=10).raise_for_status()
+    assert ask(world)[0].endswith("kworb has the chart of 2026-03-04. The day is done.")
+
+
+def test_a_past_day_is_loaded_from_the_lake_and_one_without_a_landing_fails(world: World) -> None:
+    for days in (0, 2):
+        world.at(MORNING + timedelta(days=days))
+        ask(world)
+    before = snapshot(world.warehouse, "raw")
+    requests.delete(f"{world.simulator.url}/_sim/requests", timeout=10).raise_for_status()
+    assert "loaded again from the lake" in ask(world, MORNING.date())[0]
+    with pytest.raises(UserError, match="Nothing was landed on 2026-03-05, and its chart can't be fetched any more"):
+        ask(world, MORNING.date() + timedelta(days=1))
+    assert requests.get(f"{world.simulator.url}/_sim/requests", timeout=10).json()["total"] == 0
+    assert snapshot(world.warehouse, "raw") == before
+
+
+def test_any_order_of_loading_gives_the_same_charts(world: World, new_warehouse: Callable[[], Warehouse]) -> None:
+    for hours in (0, 3, 9, 12, 26, 33, 36):
+        world.at(MORNING + timedelta(hours=hours))
+        ask_below_dagster(world)
+    lake = open_lake(world.settings())
+    keys = list(lake.list("charts/"))
+    assert len(keys) >= 7
+    for order in (keys, keys[::-1], [*keys[::2], *keys[1::2], *keys]):
+        again = new_warehouse()
+        for key in order:
+            load_charts(again, lake, [key])
+        assert snapshot(again, "raw")["raw.chart_entries"] == snapshot(world.warehouse, "raw")["raw.chart_entries"]
+
+
+def test_spotify_s_own_playlist_is_a_source_for_apps_that_may_read_it(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    playlist = "37i9dQZEVXbMDoHDwVN2tF"
+    with SimulatorServer(SimulatorConfig(at=MORNING, tier="extended")) as simulator:
+        world = World.make(
+            monkeypatch, warehouse, simulator, tmp_path / "home", TOP_50_SOURCES=f"spotify:{playlist},deezer"
+        )
+        fault(world, path=DEEZER, status=404, body="no")
+        with pytest.raises(UserError, match="needs a connected listener"):
+            ask(world)
+        world.login("alex")
+        assert ask(world)[0] == "spotify has the chart of 2026-03-04. The day is done."
+        assert world.rows("select distinct source, chart, date_is_fetch_day from raw.chart_entries") == [
+            ("spotify", playlist, True)
+        ]
+        # The track objects of the page cost no further call.
+        assert world.rows("select count(*) from raw.tracks where isrc is not null") == [(50,)]
+
+
+def without_waits(world: World) -> None:
+    """The waits between tries are not the matter here."""
+    world.monkeypatch.setattr("spotify_assets.asking.Asker._rest", lambda _asker, _seconds: None)
