@@ -101,7 +101,10 @@ CHECKS = {
     "artist_genres": "weights_are_shares",
     "chart_history": "peaks_and_days_are_possible",
     "chart_overlap": "parts_are_no_more_than_the_whole",
+    "chart_firsts": "no_nulls",
     "coverage": "has_no_holes spans_have_a_length",
+    "dim_albums": "no_nulls",
+    "dim_recordings": "no_nulls",
     "dim_artists": "no_nulls not_null_artist_name unique_index",
     "dim_tracks": (
         "accepted_values_release_date_precision length_and_popularity_are_possible no_nulls "

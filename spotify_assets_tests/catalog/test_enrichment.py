@@ -262,9 +262,7 @@ def test_within_a_budget_the_share_of_described_listening_grows_day_by_day_and_p
                 polled = world.tick_without_dagster(build=False)
                 late += [*polled.failures, *polled.waiting]
                 if tick % 3 == 0:
-                    enrich(world, ("track",), 50)
-                    enrich(world, ("artist",), 50)
-                    enrich(world, ("album",), 50)
+                    enrich(world, ALL, 40)  # more at once would wait for a window of 30 seconds, in a standing time
                 at += DAY / size(12, 48)
             log = simulator.world.log.requests
             asked += [call.at for call in log if call.path.startswith("/v1/")]
