@@ -108,8 +108,10 @@ def _materializations(
     results = {result.unique_id: result for result in outcome.results}
     if outcome.kind == "built":
         made = {key for key, result in results.items() if result.status == "success"}
-        if not outcome.broken:  # Views that a tick left alone show the new rows all the same.
-            made |= {key for key in assets.keys() - results.keys() if _is_view(manifest, key)}
+        if not outcome.broken:
+            # Views that a tick left alone show the new rows all the same, and seeds change with the code only. What is
+            # not told of would keep Dagster from what comes after it.
+            made |= {key for key in assets.keys() - results.keys() if _is_left_alone(manifest, key)}
         assets = {key: asset for key, asset in assets.items() if key in made}
     nodes = {key: manifest["nodes"][key] for key in _upstream_first(manifest, assets)}
     warehouse: Warehouse = context.resources.warehouse
@@ -119,8 +121,9 @@ def _materializations(
         yield materialization(assets[key], outcome, results.get(key), seen.get(key), column_schema(node))
 
 
-def _is_view(manifest: Mapping[str, Any], unique_id: str) -> bool:
-    return bool(manifest["nodes"][unique_id]["config"]["materialized"] == "view")
+def _is_left_alone(manifest: Mapping[str, Any], unique_id: str) -> bool:
+    """Whether a tick doesn't build this node."""
+    return manifest["nodes"][unique_id]["config"]["materialized"] in ("view", "seed")
 
 
 def _upstream_first(manifest: Mapping[str, Any], unique_ids: Collection[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from spotify_assets.automation.backlog import nothing_to_do
-from spotify_assets.catalog import backlog
+from spotify_assets.catalog import backlog, enrichment
 from spotify_assets.catalog.coverage import coverage
 from spotify_assets.catalog.enrichment import Enriched, Enrichment
-from spotify_assets.catalog.landed import load_things
+from spotify_assets.catalog.landed import LoadedThings, load_things
 from spotify_assets.catalog.objects import Kind
 from spotify_assets.clock import clock_from
 from spotify_assets.listening.exports.importing import import_export
@@ -22,7 +22,7 @@ from spotify_assets.listening.exports.sources import given, read
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.spotify.access import SpotifyAccess
-from spotify_assets.storage.lake import open_lake
+from spotify_assets.storage.lake import Lake, open_lake
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.listening.exports.made_up import AUDIO, as_file, put, row
 from spotify_assets_tests.sizes import size
@@ -184,6 +184,30 @@ def test_a_run_that_fails_in_the_middle_keeps_what_it_got_and_says_why(
         world.at(NOW + DAY)
         assert not enrich(world).stopped
         assert world.rows("select count(*) from raw.tracks") == [(5,)]
+
+
+def test_a_run_that_dies_once_answers_lie_in_the_lake_is_made_good_by_the_next_which_does_not_ask_again(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        tracks = some_tracks(world, 4)
+        named(world, tmp_path, dict.fromkeys(tracks, 1))
+        calls(world)
+
+        def dies(at: Warehouse, lake: Lake, keys: Sequence[str]) -> LoadedThings:
+            if keys:
+                raise SystemExit("killed")
+            return load_things(at, lake, keys)
+
+        monkeypatch.setattr(enrichment, "load_things", dies)
+        with pytest.raises(SystemExit):
+            enrich(world, ("track",))
+        monkeypatch.setattr(enrichment, "load_things", load_things)
+        assert len(calls(world)) == 5
+        assert world.rows("select count(*) from raw.tracks") == [(0,)]
+        assert enrich(world, ("track",)).loaded.things == {"track": 4}
+        assert calls(world) == []
+        assert world.rows("select count(*) from raw.tracks where isrc is not null") == [(4,)]
 
 
 def test_landed_answers_give_the_same_rows_in_any_order(

@@ -121,6 +121,16 @@ def test_a_build_shows_rows_columns_and_previews_and_a_quiet_run_says_why_it_did
     assert "Running with dbt" not in capfd.readouterr().out
 
 
+def test_a_tick_s_build_reaches_the_marts(warehouse: Warehouse, project: Project, raw: Raw, builder: Builder) -> None:
+    """What an incremental build leaves alone must not keep Dagster from the steps after it."""
+    for hour in (10, 11):
+        raw.load([("ada", f"2026-03-01 {hour}:00:00+00", "a")], tracks={"a": ("A", 1000, None, ["x"])})
+        result = _run(warehouse, project)
+        assert [event.step_key for event in result.all_events if event.is_step_skipped] == []
+        assert set(_metadata(result)) >= {name for _, name in project.relations()} | {"recording_corrections"}
+    assert builder.rows("select count(*) from marts.fct_plays") == [(2,)]
+
+
 def test_plays_of_several_listeners_are_not_shown_in_previews(warehouse: Warehouse, project: Project, raw: Raw) -> None:
     raw.load([("ada", "2026-03-01 10:00:00+00", "a"), ("bob", "2026-03-01 10:00:00+00", "b")])
     shown = _metadata(_run(warehouse, project))

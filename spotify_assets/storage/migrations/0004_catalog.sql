@@ -98,29 +98,24 @@ create table ops.genre_lookups (
 );
 comment on table ops.genre_lookups is 'When MusicBrainz was last asked about an artist''s address, an artist by ISRC, an MBID''s tags, and whether it knew.';
 
+-- No part of it is written once and read twice: asked for one artist it looks at that artist's rows only.
 create view raw.artist_mbids as
-with by_address as (
-    select artist_id, min(mbid) as mbid
-    from raw.musicbrainz_addresses
-    group by artist_id
-    having count(*) = 1
-),
-by_isrc as (
-    select credits.artist_id, min(named.mbid) as mbid
-    from raw.musicbrainz_isrcs as named
-    inner join raw.tracks as tracks on tracks.isrc = named.isrc
-    inner join raw.track_artists as credits on credits.track_id = tracks.track_id
-    inner join raw.artists as artists on artists.artist_id = credits.artist_id
-    where regexp_replace(lower(normalize(artists.name, nfkc)), '[^[:alnum:]]+', '', 'g')
-        = regexp_replace(lower(normalize(named.name, nfkc)), '[^[:alnum:]]+', '', 'g')
-    group by credits.artist_id
-)
-select artist_id, mbid, 'address' as found_by
-from by_address
+select artist_id, min(mbid) as mbid, 'address' as found_by
+from raw.musicbrainz_addresses
+group by artist_id
+having count(*) = 1
 union all
-select by_isrc.artist_id, by_isrc.mbid, 'isrc'
-from by_isrc
-where not exists (select from by_address where by_address.artist_id = by_isrc.artist_id);
+select credits.artist_id, min(named.mbid), 'isrc'
+from raw.track_artists as credits
+inner join raw.artists as artists on artists.artist_id = credits.artist_id
+inner join raw.tracks as tracks on tracks.track_id = credits.track_id
+inner join raw.musicbrainz_isrcs as named on named.isrc = tracks.isrc
+where regexp_replace(lower(normalize(artists.name, nfkc)), '[^[:alnum:]]+', '', 'g')
+    = regexp_replace(lower(normalize(named.name, nfkc)), '[^[:alnum:]]+', '', 'g')
+    and not exists (
+        select from raw.musicbrainz_addresses as known where known.artist_id = credits.artist_id having count(*) = 1
+    )
+group by credits.artist_id;
 comment on view raw.artist_mbids is 'The MusicBrainz artist of a Spotify artist: by its address, else by an ISRC and an equal name.';
 
 create view raw.artist_genres as
