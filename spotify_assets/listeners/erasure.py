@@ -119,7 +119,11 @@ class Erasure:
             ordered = in_order_of_fetching(keys)
             batches += [ordered[start : start + size] for start in range(0, len(ordered), size)]
         for batch in self.progress(batches):
-            LOADERS[parse_key(batch[0]).dataset](self.warehouse, self.lake, batch)
+            self._take(batch)
+
+    def _take(self, keys: list[str]) -> None:
+        """Loads objects of one dataset."""
+        LOADERS[parse_key(keys[0]).dataset](self.warehouse, self.lake, keys)
 
     def _build(self) -> list[str]:
         """Builds until nothing is left to build, by whomever; returns the sentence of what can't be built, if any."""
