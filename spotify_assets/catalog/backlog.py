@@ -64,45 +64,36 @@ _MISSING: dict[Kind, LiteralString] = {
 }
 
 # A polled track was described by the poll: it is stale when nobody has shown it for a month.
-_STALE: dict[Kind, LiteralString] = {
-    "track": """
-        select tracks.track_id
-        from raw.tracks as tracks
-        left join ops.catalog_fetches as asked on asked.kind = 'track' and asked.id = tracks.track_id
-        cross join lateral (
-            select max(seen.last_fetched_at) as at
-            from ops.version_sightings as seen
-            where seen.kind = 'track' and seen.id = tracks.track_id
-        ) as shown
-        where greatest(asked.fetched_at, shown.at) < %(stale_before)s and tracks.track_id not like 'spotify:%%'
-        order by greatest(asked.fetched_at, shown.at), tracks.track_id
-        limit %(most)s
-    """,
-    "artist": """
-        select id
-        from ops.catalog_fetches
-        where kind = 'artist' and fetched_at < %(stale_before)s
-        order by fetched_at, id
-        limit %(most)s
-    """,
-    "album": """
-        select id
-        from ops.catalog_fetches
-        where kind = 'album' and fetched_at < %(stale_before)s
-        order by fetched_at, id
-        limit %(most)s
-    """,
-}
+_STALE_TRACKS: LiteralString = """
+    select tracks.track_id
+    from raw.tracks as tracks
+    left join ops.catalog_fetches as asked on asked.kind = 'track' and asked.id = tracks.track_id
+    cross join lateral (
+        select max(seen.last_fetched_at) as at
+        from ops.version_sightings as seen
+        where seen.kind = 'track' and seen.id = tracks.track_id
+    ) as shown
+    where greatest(asked.fetched_at, shown.at) < %(stale_before)s and tracks.track_id not like 'spotify:%%'
+    order by greatest(asked.fetched_at, shown.at), tracks.track_id
+    limit %(most)s
+"""
+_STALE: LiteralString = """
+    select id
+    from ops.catalog_fetches
+    where kind = %(kind)s and fetched_at < %(stale_before)s
+    order by fetched_at, id
+    limit %(most)s
+"""
 
 
 def missing(connection: psycopg.Connection, kind: Kind, now: datetime, most: int) -> list[str]:
     """Ids of which Spotify has not given the whole, the most played first, at most so many."""
-    return _ids(connection, f"{_played(connection)} {_MISSING[kind]}", now, most)
+    return _ids(connection, f"{_played(connection)} {_MISSING[kind]}", kind, now, most)
 
 
 def stale(connection: psycopg.Connection, kind: Kind, now: datetime, most: int) -> list[str]:
     """Ids that Spotify described more than a month ago, the oldest first, at most so many."""
-    return _ids(connection, _STALE[kind], now, most)
+    return _ids(connection, _STALE_TRACKS if kind == "track" else _STALE, kind, now, most)
 
 
 def counts(connection: psycopg.Connection, now: datetime) -> dict[str, int]:
@@ -227,6 +218,6 @@ def _played(connection: psycopg.Connection) -> str:
     return _PLAYED.format(periods="marts.track_periods" if built else _NOT_BUILT)
 
 
-def _ids(connection: psycopg.Connection, query: str, now: datetime, most: int) -> list[str]:
-    times = {"most": most, "unknown_since": now - UNKNOWN_FOR, "stale_before": now - REFRESH_AFTER}
+def _ids(connection: psycopg.Connection, query: str, kind: Kind, now: datetime, most: int) -> list[str]:
+    times = {"kind": kind, "most": most, "unknown_since": now - UNKNOWN_FOR, "stale_before": now - REFRESH_AFTER}
     return [str(id_) for (id_,) in connection.execute(query.encode(), times).fetchall()]

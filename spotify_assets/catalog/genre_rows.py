@@ -32,9 +32,6 @@ class GenreAnswers:
     genres: list[str] | None = None
     """The whole list of genres."""
 
-    def stamp(self, fetched_at: datetime) -> None:
-        self.fetched_at = fetched_at
-
 
 @dataclass(frozen=True)
 class _Table:
@@ -164,7 +161,7 @@ _ARTISTS = {
         select credits.artist_id
         from raw.tracks as tracks
         inner join raw.track_artists as credits on credits.track_id = tracks.track_id
-        where tracks.isrc = any(%(keys)s)
+        where upper(replace(tracks.isrc, '-', '')) = any(%(keys)s)
     """,
     "tags": "select artist_id from raw.artist_mbids where mbid = any(%(keys)s)",
 }

@@ -16,7 +16,7 @@ from spotify_assets.asking import HostFailed, Told
 from spotify_assets.catalog import backlog
 from spotify_assets.catalog.backlog import GenresWanted
 from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
-from spotify_assets.catalog.musicbrainz import IN_A_CALL, USER_AGENT, MusicBrainz, asked_mbids, read_answer
+from spotify_assets.catalog.musicbrainz import IN_A_CALL, USER_AGENT, MusicBrainz, read_answer
 from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
 from spotify_assets.listening.ledger import note_objects, replace_faults, take_version
@@ -83,7 +83,7 @@ def _read(lake: Lake, keys: Sequence[str]) -> Iterator[tuple[str, GenreAnswers, 
             answers, faults = GenreAnswers(), [Fault("", str(payload), "")]
         else:
             answers, faults = read_answer(payload)
-        answers.stamp(parse_key(key).fetched_at)
+        answers.fetched_at = parse_key(key).fetched_at
         yield key, answers, faults
 
 
@@ -144,7 +144,7 @@ class GenreRun:
     def _ask_for_tags(self, mbids: Sequence[str], done: AskedGenres) -> None:
         told = self.musicbrainz.tags_of(mbids)
         self._take(done, [told])
-        found = asked_mbids(told.body)
+        found = set(read_answer(told.body)[0].tags)
         for mbid in sorted(set(mbids) - found):
             # The search's index lags behind, and it stops when it takes long: the database knows.
             alone = self.musicbrainz.artist(mbid)

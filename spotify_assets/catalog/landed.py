@@ -102,7 +102,7 @@ def _load(cur: Cursor, landed: Sequence[_Landed]) -> LoadedThings:
     cur.execute("select version from ops.raw_version for update")
     ids = load_versions(cur, _sightings(landed))
     for each in landed:
-        each.genres.stamp(parse_key(each.lake_key).fetched_at)
+        each.genres.fetched_at = parse_key(each.lake_key).fetched_at
     ids |= load_genres(cur, [each.genres for each in landed])
     note_fetches(cur, _fetches(landed))
     faults = {each.lake_key: {fault.position: fault for fault in each.faults} for each in landed}

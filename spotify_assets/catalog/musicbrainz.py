@@ -4,7 +4,6 @@ https://musicbrainz.org/doc/MusicBrainz_API. It sheds load with 503 whoever asks
 answer. What the answers say is read from the lake once they have landed (`read_answer`).
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -181,12 +180,3 @@ def _recordings(top: Reader, found: GenreAnswers) -> None:
                 names[mbid] = name
                 _tags(artist, found)
     found.isrcs[isrc] = names
-
-
-def asked_mbids(body: bytes) -> set[str]:
-    """The MBIDs that an answer of a search holds: those that are missing have to be asked for alone."""
-    try:
-        artists = json.loads(body).get("artists", [])
-    except (ValueError, AttributeError):
-        return set()
-    return {artist["id"] for artist in artists if isinstance(artist, dict) and isinstance(artist.get("id"), str)}

@@ -90,7 +90,7 @@ def _result_of_attempt(warehouse: Warehouse, done: Attempt) -> dg.MaterializeRes
     if done.is_done:
         said = f"{said} The day is done."
     check = _verdict(said, passed=not first.failed)
-    return _result(warehouse, said, len(done.loaded.pages), len(done.loaded.faults), check)
+    return _result(warehouse, said, done.loaded.pages, len(done.loaded.faults), check)
 
 
 def _verdict(said: str, *, passed: bool) -> dg.AssetCheckResult:

@@ -97,9 +97,9 @@ def _ask(series: Series, source: Source) -> tuple[Outcome, Told | None]:
 
 
 def _of_page(series: Series, loaded: LoadedCharts) -> Outcome:
-    if loaded.faults:
-        return Outcome(series, loaded.faults[0], failed=True)
-    page = loaded.pages[0]
+    page = loaded.last
+    if page is None:
+        return Outcome(series, " ".join(loaded.faults), failed=True)
     said = f"{page.source} has the chart of {page.chart_date}"
     return Outcome(series, f"{said}." if loaded.entries_changed else f"{said}, which is known.", page.chart_date)
 

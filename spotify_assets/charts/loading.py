@@ -17,15 +17,17 @@ _A_TRANSACTION = 200
 
 @dataclass(frozen=True)
 class LoadedCharts:
-    """What a load did; `faults` are the sentences of pages that could not be read."""
+    """What a load did: pages read and the last of them, sentences of those that could not be read, entries changed."""
 
-    pages: tuple[ChartPage, ...] = ()
+    pages: int = 0
+    last: ChartPage | None = None
     faults: tuple[str, ...] = ()
     entries_changed: int = 0
 
     def __add__(self, other: "LoadedCharts") -> "LoadedCharts":
         return LoadedCharts(
-            (*self.pages, *other.pages),
+            self.pages + other.pages,
+            other.last or self.last,
             (*self.faults, *other.faults),
             self.entries_changed + other.entries_changed,
         )
@@ -82,9 +84,9 @@ def _load(cur: Cursor, landed: Sequence[_Landed]) -> LoadedCharts:
     if replace_faults(cur, faults) or changed or ids:
         take_version(cur, ids=ids)
     note_objects(cur, DATASET, (_object_row(each) for each in landed))
-    return LoadedCharts(
-        tuple(page for _, page in read), tuple(each.fault.reason for each in landed if each.fault), changed
-    )
+    last = read[-1][1] if read else None
+    unreadable = tuple(each.fault.reason for each in landed if each.fault)
+    return LoadedCharts(len(read), last, unreadable, changed)
 
 
 _COLUMNS = [

@@ -41,7 +41,7 @@ alter table raw.album_versions
 alter table raw.albums
     add column label text,
     add column upc text;
-create index tracks_by_isrc on raw.tracks (isrc);
+create index tracks_by_isrc on raw.tracks (upper(replace(isrc, '-', '')));
 
 create table ops.catalog_fetches (
     kind text not null check (kind in ('track', 'album', 'artist')),
@@ -109,7 +109,7 @@ select credits.artist_id, min(named.mbid), 'isrc'
 from raw.track_artists as credits
 inner join raw.artists as artists on artists.artist_id = credits.artist_id
 inner join raw.tracks as tracks on tracks.track_id = credits.track_id
-inner join raw.musicbrainz_isrcs as named on named.isrc = tracks.isrc
+inner join raw.musicbrainz_isrcs as named on named.isrc = upper(replace(tracks.isrc, '-', ''))
 where regexp_replace(lower(normalize(artists.name, nfkc)), '[^[:alnum:]]+', '', 'g')
     = regexp_replace(lower(normalize(named.name, nfkc)), '[^[:alnum:]]+', '', 'g')
     and not exists (
