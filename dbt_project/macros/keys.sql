@@ -15,3 +15,8 @@
 {% macro epoch_ms(moment) -%}
     (extract(epoch from {{ moment }}) * 1000)::bigint
 {%- endmacro %}
+
+{#- Whose track it is where nobody is credited by id: as dim_tracks says, else as account data names it. -#}
+{% macro named_artist(tracks, measured) -%}
+    coalesce({{ tracks }}.main_artist_name, nullif(split_part({{ measured }}.track_key, chr(31), 2), ''))
+{%- endmacro %}

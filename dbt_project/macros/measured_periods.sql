@@ -1,5 +1,8 @@
-{#- Days and longer periods alike: what a listener had of a track. -#}
-{% macro measured_periods() -%}
+{#-
+  Days and longer periods alike: what a listener had of a track. With `before`, once more under the period that follows, with
+  is_current false: so a period and the one before it are found together, each by its index.
+-#}
+{% macro measured_periods(before=false) -%}
     (
         {% for model_name, kind, start in [
             ('track_days', "'day'", 'local_date'), ('track_periods', 'period_kind', 'period_start')
@@ -8,17 +11,88 @@
             user_id,
             {{ kind }} as period_kind,
             {{ start }} as period_start,
+            {%- if before %}
+            true as is_current,
+            {%- endif %}
             track_key,
-            streams,
-            plays,
-            ms_played,
-            plays_of_unknown_length,
-            completed,
-            skipped,
-            first_played_at,
-            last_played_at
+            {{ measures() | join(',\n            ') }},
+            first_local_date,
+            last_local_date,
+            days
         from {{ ref(model_name) }}
+        {% if before -%}
+        union all
+        select
+            user_id,
+            {{ kind }} as period_kind,
+            next_{{ start }} as period_start,
+            false as is_current,
+            track_key,
+            {{ measures() | join(',\n            ') }},
+            first_local_date,
+            last_local_date,
+            days
+        from {{ ref(model_name) }}
+        where next_{{ start }} is not null
+        {% endif -%}
         {% if not loop.last %}union all{% endif %}
         {% endfor %}
     )
+{%- endmacro %}
+
+{#-
+  The CTE `ranked`: of `summed`, one row a listener, period and key with the measures of the period and, as plays_before and
+  ms_before, those of the one before (null where the key has none there), what stood in the period, and where.
+-#}
+{% macro ranked() -%}
+    ranked as (
+        select
+            summed.*,
+            (rank() over (period order by summed.plays desc))::integer as rank,
+            (rank() over (period order by summed.ms_listened desc))::integer as rank_by_time,
+            (rank() over (period order by summed.plays_before desc nulls last))::integer as rank_before,
+            (summed.plays::numeric / nullif(sum(summed.plays) over period, 0))::numeric(7, 6) as share_of_plays,
+            (summed.ms_listened / nullif(sum(summed.ms_listened) over period, 0))::numeric(7, 6) as share_of_time
+        from summed
+        window period as (partition by summed.user_id, summed.period_kind, summed.period_start)
+    )
+{%- endmacro %}
+
+{#- What `ranked` needs of rows that `measured_periods(before=true)` gives: sums of the period, and of the one before it. -#}
+{% macro summed_with_before(rows) -%}
+        coalesce(sum({{ rows }}.streams) filter (where {{ rows }}.is_current), 0)::integer as streams,
+        coalesce(sum({{ rows }}.plays) filter (where {{ rows }}.is_current), 0)::integer as plays,
+        coalesce(sum({{ rows }}.ms_listened) filter (where {{ rows }}.is_current), 0)::bigint as ms_listened,
+        coalesce(sum({{ rows }}.ms_estimated) filter (where {{ rows }}.is_current), 0)::bigint as ms_estimated,
+        coalesce(sum({{ rows }}.completed) filter (where {{ rows }}.is_current), 0)::integer as completed,
+        coalesce(sum({{ rows }}.skipped) filter (where {{ rows }}.is_current), 0)::integer as skipped,
+        coalesce(sum({{ rows }}.ends_known) filter (where {{ rows }}.is_current), 0)::integer as ends_known,
+        min({{ rows }}.first_played_at) filter (where {{ rows }}.is_current) as first_played_at,
+        max({{ rows }}.last_played_at) filter (where {{ rows }}.is_current) as last_played_at,
+        min({{ rows }}.first_local_date) filter (where {{ rows }}.is_current) as first_local_date,
+        max({{ rows }}.last_local_date) filter (where {{ rows }}.is_current) as last_local_date,
+        (sum({{ rows }}.plays) filter (where not {{ rows }}.is_current))::integer as plays_before,
+        (sum({{ rows }}.ms_listened) filter (where not {{ rows }}.is_current))::bigint as ms_before
+{%- endmacro %}
+
+{#- The columns that all tops have behind their names. -#}
+{% macro standing() -%}
+    ranked.rank_by_time,
+    case when ranked.plays_before is not null then ranked.rank_before end as previous_rank,
+    case when ranked.plays_before is not null then ranked.rank_before - ranked.rank end as change,
+    ranked.plays,
+    ranked.streams,
+    ranked.share_of_plays,
+    ranked.completed,
+    ranked.skipped,
+    ranked.ends_known,
+    ranked.ms_listened,
+    ranked.ms_estimated,
+    ranked.share_of_time,
+    ranked.plays_before,
+    ranked.ms_before,
+    ranked.first_played_at,
+    ranked.last_played_at,
+    ranked.first_local_date,
+    ranked.last_local_date
 {%- endmacro %}

@@ -28,6 +28,10 @@
             scope_periods('year') ~ ' ' ~ tracks, of_track('quarter') ~ ' and ' ~ in_period('period_start', '1 year')
         ),
         'years': (scope_periods('all_time') ~ ' ' ~ tracks, of_track('year')),
+        'sessions': ('ops.scope_sessions as scope', in_span('started_at')),
+        'plays_of_sessions': ('ops.scope_sessions as scope', in_span('played_at')),
+        'listener_tracks': ('ops.scope_listener_tracks as scope', 'stored.track_key = scope.track_key'),
+        'all': ('(select 1) as scope', 'true'),
         'tracks': ('ops.scope_tracks as scope', 'stored.track_id = scope.track_id'),
         'artists': ('ops.scope_artists as scope', 'stored.artist_id = scope.artist_id'),
     } -%}
@@ -41,7 +45,7 @@
             select stored.*
             from {{ relation }} as stored
             where
-                {% if scope not in ('tracks', 'artists') %}stored.user_id = scope.user_id and {% endif -%}
+                {% if scope not in ('tracks', 'artists', 'all') %}stored.user_id = scope.user_id and {% endif -%}
                 {{ lookups[scope][1] }}
             offset 0
         ) as looked_up
@@ -59,6 +63,10 @@
 
 {% macro in_window(column) -%}
     stored.{{ column }} >= scope.starts_at and stored.{{ column }} < scope.ends_at
+{%- endmacro %}
+
+{% macro in_span(column) -%}
+    stored.{{ column }} >= scope.starts_at and stored.{{ column }} <= scope.ends_at
 {%- endmacro %}
 
 {% macro in_period(column, length) -%}

@@ -21,6 +21,7 @@ _TABLES = (
     "scope_listener_tracks",
     "scope_tracks",
     "scope_artists",
+    "scope_sessions",
 )
 
 
@@ -104,6 +105,30 @@ _SPANS: LiteralString = """
         where (now.isrc, now.track_name, now.album_artist_name)
             is distinct from (was.isrc, was.track_name, was.album_artist_name)
     ),
+    of_another_length as materialized (
+        select changed.track_id
+        from ops.scope_tracks as changed
+        left join lateral (
+            select duration_ms
+            from staging.stg_tracks as tracks
+            where tracks.track_id = changed.track_id
+            offset 0
+        ) as now on true
+        left join intermediate.int_track_facts as was on was.track_id = changed.track_id
+        where now.duration_ms is distinct from was.duration_ms
+    ),
+    -- Tracks that a rule about an artist fits now and did not fit before, or the other way round.
+    ruled_anew as materialized (
+        select changed.track_id
+        from ops.scope_tracks as changed
+        cross join (select distinct value from ops.exclusions where kind = 'artist') as rules
+        left join intermediate.int_track_facts as was on was.track_id = changed.track_id
+        where exists (
+            select
+            from raw.track_artists as credits
+            where credits.track_id = changed.track_id and credits.artist_id = rules.value
+        ) <> coalesce(rules.value = any(was.artist_ids), false)
+    ),
     spans as (
         select user_id, starts_at, ends_at
         from ops.scope_windows
@@ -130,6 +155,25 @@ _SPANS: LiteralString = """
             limit 1
         ) as near
         where told.source in ('api', 'export')
+        union all
+        -- What the API alone saw is as long as its track.
+        select told.user_id, told.played_at, told.played_at + interval '1 millisecond'
+        from of_another_length as changed
+        cross join lateral (
+            select user_id, played_at
+            from intermediate.int_plays as plays
+            where plays.track_id = changed.track_id and plays.ms_played is null
+            offset 0
+        ) as told
+        union all
+        select told.user_id, told.played_at, told.played_at + interval '1 millisecond'
+        from ruled_anew as changed
+        cross join lateral (
+            select user_id, played_at
+            from intermediate.int_plays as plays
+            where plays.track_id = changed.track_id
+            offset 0
+        ) as told
         union all
         select matches.user_id, matches.played_at, matches.played_at + interval '1 millisecond'
         from relearnt

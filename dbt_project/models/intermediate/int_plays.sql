@@ -108,6 +108,34 @@ localized as (
             told.user_id = zones.user_id
             and told.played_at >= zones.starts_at
             and told.played_at < zones.ends_at
+),
+
+-- What rules leave out stays here, and is marked.
+ruled as (
+    select
+        localized.*,
+        (
+            select array_agg(rules.rule_id order by rules.rule_id)
+            from {{ ref('stg_exclusions') }} as rules
+            where
+                coalesce(rules.user_id = localized.user_id, true)
+                and coalesce(localized.played_at >= rules.starts_at, true)
+                and coalesce(localized.played_at < rules.ends_at, true)
+                and case rules.kind
+                    when 'track' then coalesce(localized.track_id = rules.excluded, false)
+                    when 'playlist'
+                        then coalesce(localized.context_uri = 'spotify:playlist:' || rules.excluded, false)
+                    when 'device' then coalesce(lower(localized.platform) = lower(rules.excluded), false)
+                    when 'artist'
+                        then exists (
+                            select 1
+                            from {{ ref('int_track_facts') }} as facts
+                            where localized.track_id = facts.track_id and rules.excluded = any(facts.artist_ids)
+                        )
+                    else true
+                end
+        ) as excluded_by
+    from localized
 )
 
 select
@@ -130,8 +158,19 @@ select
         else started_at_latest
     end::timestamptz (3) as started_at,
     ms_played,
+    -- Of what the API alone saw nothing but the track's length is known; a look for each of these, and not for the others.
+    coalesce(
+        ms_played,
+        (
+            select facts.duration_ms
+            from {{ ref('int_track_facts') }} as facts
+            where ruled.track_id = facts.track_id
+        )
+    ) as ms_listened,
     source,
     coalesce(ms_played >= 30000, true) as is_counted,
+    excluded_by is not null as is_excluded,
+    excluded_by,
     played_at_local::date as local_date,
     extract(hour from played_at_local)::integer as local_hour,
     skipped,
@@ -153,4 +192,4 @@ select
     api_lake_key,
     export_lake_key,
     copies
-from localized
+from ruled

@@ -23,6 +23,6 @@ select
     genre,
     source,
     votes,
-    coalesce(votes, 1)::double precision / sum(coalesce(votes, 1)) over (partition by artist_id) as weight,
+    (coalesce(votes, 1)::numeric / sum(coalesce(votes, 1)) over (partition by artist_id))::numeric(9, 8) as weight,
     licence
 from chosen

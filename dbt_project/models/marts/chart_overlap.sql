@@ -24,12 +24,10 @@ heard as (
         periods.period_start as month_start,
         coalesce(recordings.recording_id, periods.track_key) as recording_key,
         sum(periods.plays) as plays,
-        sum(periods.ms_played + coalesce(periods.plays_of_unknown_length * tracks.duration_ms::bigint, 0)) as ms
+        sum(periods.ms_listened) as ms
     from {{ ref('track_periods') }} as periods
     left join {{ ref('track_recordings') }} as recordings
         on periods.track_key = recordings.track_id
-    left join {{ ref('dim_tracks') }} as tracks
-        on periods.track_key = tracks.track_id
     where periods.period_kind = 'month'
     group by
         periods.user_id,

@@ -1,7 +1,7 @@
 {{ config(
     unique_key=['artist_id'],
     meta={'scope': 'artists'},
-    indexes=[{'columns': ['artist_id'], 'unique': true}],
+    indexes=[{'columns': ['artist_id'], 'unique': true}, {'columns': ['artist_name']}],
 ) }}
 
 with artists as (

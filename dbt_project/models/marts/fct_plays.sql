@@ -7,6 +7,7 @@
         {'columns': ['user_id', 'local_date']},
         {'columns': ['track_id']},
     ],
+    post_hook="{% if is_incremental() %}{{ touch_sessions() }}{% endif %}",
 ) }}
 
 select
@@ -20,8 +21,11 @@ select
     rows_of.played_at,
     rows_of.started_at,
     rows_of.ms_played,
+    rows_of.ms_listened,
     rows_of.source,
     rows_of.is_counted,
+    rows_of.is_excluded,
+    rows_of.excluded_by,
     rows_of.local_date,
     rows_of.local_hour,
     rows_of.skipped,

@@ -6,12 +6,12 @@ with shared as (
         measured.user_id,
         measured.period_kind,
         measured.period_start,
+        measured.is_current,
         coalesce(genres.genre, 'unknown') as genre,
-        coalesce(genres.weight, 1) as weight,
         tracks.main_artist_id,
-        measured.plays,
-        measured.ms_played + coalesce(measured.plays_of_unknown_length * tracks.duration_ms::bigint, 0) as ms_listened
-    from {{ measured_periods() }} as measured
+        measured.plays * coalesce(genres.weight, 1) as plays,
+        measured.ms_listened * coalesce(genres.weight, 1) as ms_listened
+    from {{ measured_periods(before=true) }} as measured
     left join {{ ref('dim_tracks') }} as tracks
         on measured.track_key = tracks.track_id
     left join {{ ref('artist_genres') }} as genres
@@ -24,28 +24,35 @@ summed as (
         period_kind,
         period_start,
         genre,
-        sum(plays * weight) as plays,
-        sum(ms_listened * weight)::bigint as ms_listened,
-        count(distinct main_artist_id)::integer as artists
+        coalesce(sum(plays) filter (where is_current), 0)::numeric(14, 2) as plays,
+        coalesce(sum(ms_listened) filter (where is_current), 0)::bigint as ms_listened,
+        (sum(plays) filter (where not is_current))::numeric(14, 2) as plays_before,
+        count(distinct main_artist_id) filter (where is_current)::integer as artists,
+        bool_or(is_current) as is_current
     from shared
     group by
         user_id,
         period_kind,
         period_start,
         genre
-)
+),
+
+{{ ranked() }}
 
 select
     user_id,
     period_kind,
     period_start,
-    rank() over (
-        partition by user_id, period_kind, period_start
-        order by plays desc
-    )::integer as rank,
+    rank,
+    rank_by_time,
+    case when plays_before is not null then rank_before end as previous_rank,
+    case when plays_before is not null then rank_before - rank end as change,
     genre,
-    plays::numeric(14, 2) as plays,
-    (plays / nullif(sum(plays) over (partition by user_id, period_kind, period_start), 0))::numeric(5, 4) as share,
+    plays,
+    share_of_plays,
     ms_listened,
+    share_of_time,
+    plays_before,
     artists
-from summed
+from ranked
+where is_current

@@ -11,16 +11,12 @@ with summed as (
         sum(measured.plays)::integer as plays,
         sum(measured.streams)::integer as streams,
         count(distinct measured.track_key)::integer as tracks,
-        sum(
-            measured.ms_played + coalesce(measured.plays_of_unknown_length * tracks.duration_ms::bigint, 0)
-        )::bigint as ms_listened,
+        sum(measured.ms_listened)::bigint as ms_listened,
         min(measured.first_played_at) as first_played_at,
         max(measured.last_played_at) as last_played_at
     from {{ measured_periods() }} as measured
     left join {{ ref('track_recordings') }} as recordings
         on measured.track_key = recordings.track_id
-    left join {{ ref('dim_tracks') }} as tracks
-        on measured.track_key = tracks.track_id
     group by
         measured.user_id,
         measured.period_kind,

@@ -4,23 +4,17 @@
     indexes=[
         {'columns': ['user_id', 'track_key', 'period_kind', 'period_start'], 'unique': true},
         {'columns': ['user_id', 'period_kind', 'period_start']},
+        {'columns': ['user_id', 'period_kind', 'next_period_start']},
     ],
 ) }}
 
 {#- Each kind comes from the next shorter one, so that of a listener and track there are few rows to sum. -#}
-{% set measures = [
-    'streams', 'plays', 'ms_played', 'plays_of_unknown_length', 'completed', 'skipped', 'first_played_at',
-    'last_played_at',
-] -%}
+{% set kept = measures() + ['first_local_date', 'last_local_date', 'days'] -%}
 {% set sums -%}
-        sum(streams)::integer as streams,
-        sum(plays)::integer as plays,
-        sum(ms_played)::bigint as ms_played,
-        sum(plays_of_unknown_length)::integer as plays_of_unknown_length,
-        sum(completed)::integer as completed,
-        sum(skipped)::integer as skipped,
-        min(first_played_at) as first_played_at,
-        max(last_played_at) as last_played_at
+        {{ added_up() | replace('\n    ', '\n        ') }},
+        min(first_local_date) as first_local_date,
+        max(last_local_date) as last_local_date,
+        sum(days)::integer as days
 {%- endset %}
 
 with
@@ -52,7 +46,7 @@ with
         stored.user_id,
         stored.period_start,
         stored.track_key,
-        stored.{{ measures | join(',\n        stored.') }}
+        stored.{{ kept | join(',\n        stored.') }}
     from {{ rows_in_scope(this, part ~ 's_of_' ~ kind ~ 's') }} as stored
     where
         not exists (
@@ -85,7 +79,7 @@ all_years as (
         stored.user_id,
         stored.period_start,
         stored.track_key,
-        stored.{{ measures | join(',\n        stored.') }}
+        stored.{{ kept | join(',\n        stored.') }}
     from {{ rows_in_scope(this, 'years') }} as stored
     where
         not exists (
@@ -123,6 +117,7 @@ select
     user_id,
     period_kind,
     period_start,
+    {{ next_start('period_kind', 'period_start') }} as next_period_start,
     track_key,
-    {{ measures | join(',\n    ') }}
+    {{ kept | join(',\n    ') }}
 from measured

@@ -1,0 +1,21 @@
+{#- The place in a period without ties: by plays, then by time, then by key. -#}
+{% macro place(key) -%}
+    row_number() over (
+        partition by user_id, period_kind, period_start
+        order by plays desc, ms_listened desc, {{ key }} collate "C"
+    )
+{%- endmacro %}
+
+{#- The five best of a period as a JSON array; `names` maps the objects' fields to columns. -#}
+{% macro five(names) -%}
+    jsonb_agg(
+        jsonb_build_object(
+            {% for field, column in names.items() -%}
+            '{{ field }}', {{ column }},
+            {% endfor -%}
+            'plays', plays,
+            'minutes', round(ms_listened / 60000.0)
+        )
+        order by place
+    ) filter (where place <= 5)
+{%- endmacro %}
