@@ -32,14 +32,14 @@ class Coverage:
 
 
 def coverage(warehouse: Warehouse) -> Coverage:
-    """Looks at the stored rows; all zero before the first build. Listening time that only polls saw is not counted."""
+    """Looks at the stored rows; all zero before the first build. Of what only polls saw the length of the track is counted."""
     with warehouse.connect() as connection:
         if connection.execute("select to_regclass('marts.track_periods') is null").fetchone() == (True,):
             return Coverage()
         row = connection.execute(
             """
             with heard as (
-                select track_key as track_id, sum(plays) as plays, sum(ms_played) as ms
+                select track_key as track_id, sum(plays) as plays, sum(ms_listened) as ms
                 from marts.track_periods
                 where period_kind = 'all_time' and track_key ~ '^[0-9A-Za-z]{22}$'
                 group by track_key
