@@ -14,11 +14,17 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import psycopg
+
+if TYPE_CHECKING:
+    from spotify_assets.storage.warehouse import Warehouse
 
 TICKS = 7
 TRACKS = 30_000
@@ -66,14 +72,14 @@ _POLLED = """
 """
 
 
-def make_history(connection: psycopg.Connection, rows: int) -> None:
+def make_history(connection: psycopg.Connection, rows: int, of_one: int) -> None:
     """Stored streams, as loads leave them."""
     connection.execute("select setseed(0.5)")
     values = {
         "first": FIRST,
         "span": NOW - timedelta(days=2) - FIRST,
         "rows": rows,
-        "of_one": min(rows, STREAMS_OF_ONE),
+        "of_one": min(rows, of_one),
         "tracks": TRACKS,
     }
     connection.execute(_HISTORY.replace(" % ", " %% "), values)
@@ -103,13 +109,18 @@ def page(number: int) -> bytes:
     return json.dumps({"items": items}).encode()
 
 
-def measure(rows: int) -> tuple[float, float]:
-    """Median seconds and blocks of a tick where `rows` streams are stored."""
+Tick = Callable[[int], float]
+
+
+@contextmanager
+def built(rows: int, of_one: int = STREAMS_OF_ONE) -> "Iterator[tuple[Warehouse, Tick]]":
+    """A built warehouse with `rows` streams, `of_one` a listener at the most, and what makes one tick of seconds."""
     from spotify_assets.clock import FixedClock
     from spotify_assets.listening.loading import load_objects
     from spotify_assets.modelling.project import find_project
     from spotify_assets.modelling.session import BuildSession
     from spotify_assets.settings import Settings
+    from spotify_assets.storage.embedded import EmbeddedPostgres
     from spotify_assets.storage.lake import open_lake
     from spotify_assets.storage.landing import Landing
     from spotify_assets.storage.warehouse import open_warehouse
@@ -119,10 +130,8 @@ def measure(rows: int) -> tuple[float, float]:
         warehouse, lake = open_warehouse(chosen), open_lake(chosen)
         project = find_project(chosen.home_path)
         with warehouse.connect() as connection:
-            make_history(connection, rows)
-        with warehouse.connect() as connection:
-            connection.autocommit = True
-            connection.execute("vacuum analyze")
+            make_history(connection, rows, of_one)
+        _vacuum(warehouse)
 
         def build() -> None:
             session = BuildSession(warehouse, FixedClock(NOW), project)
@@ -131,27 +140,38 @@ def measure(rows: int) -> tuple[float, float]:
             if broken:
                 sys.exit(broken[0].sentence)
 
-        started = time.perf_counter()
-        build()
-        print(f"  {rows:>9,} streams: full build {time.perf_counter() - started:.1f} s", flush=True)
-        with warehouse.connect() as connection:
-            connection.autocommit = True
-            connection.execute("vacuum analyze")
-        seconds, blocks = [], []
-        for number in range(TICKS + 1):
-            before = _blocks(warehouse.dsn)
+        def tick(number: int) -> float:
             started = time.perf_counter()
             at = NOW + timedelta(minutes=30 * number)
             landed = Landing(lake, warehouse).land("recently_played", page(number), at, "ada0")
             load_objects(warehouse, lake, [landed.key])
             build()
-            seconds.append(time.perf_counter() - started)
-            blocks.append(_blocks(warehouse.dsn) - before)
-        from spotify_assets.storage.embedded import EmbeddedPostgres
+            return time.perf_counter() - started
 
+        started = time.perf_counter()
+        build()
+        print(f"  {rows:>9,} streams: full build {time.perf_counter() - started:.1f} s", flush=True)
+        _vacuum(warehouse)
+        yield warehouse, tick
         EmbeddedPostgres(chosen.home_path).destroy()
-        # The first tick fills caches, and reads the day of which half was there.
-        return statistics.median(seconds[1:]), statistics.median(blocks[1:])
+
+
+def measure(rows: int) -> tuple[float, float]:
+    """Median seconds and blocks of a tick where `rows` streams are stored."""
+    seconds, blocks = [], []
+    with built(rows) as (warehouse, tick):
+        for number in range(TICKS + 1):
+            before = _blocks(warehouse.dsn)
+            seconds.append(tick(number))
+            blocks.append(_blocks(warehouse.dsn) - before)
+    # The first tick fills caches, and reads the day of which half was there.
+    return statistics.median(seconds[1:]), statistics.median(blocks[1:])
+
+
+def _vacuum(warehouse: "Warehouse") -> None:
+    with warehouse.connect() as connection:
+        connection.autocommit = True
+        connection.execute("vacuum analyze")
 
 
 def _blocks(dsn: str) -> int:

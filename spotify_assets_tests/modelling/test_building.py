@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from spotify_assets.spotify.logins import NewLogin, save_login
 from spotify_assets.spotify.models import Profile
 from spotify_assets.storage.time_zones import set_for_all_time, set_from
-from spotify_assets_tests.modelling.conftest import Builder, Play, Raw
+from spotify_assets_tests.modelling.conftest import Builder, Play, Raw, Row
 from spotify_assets_tests.sizes import size
 
 
@@ -289,29 +290,53 @@ def test_killed_between_audit_and_marts_the_next_quiet_tick_completes_the_marts(
     assert builder.everything() == incremental
 
 
-def test_a_reader_never_sees_an_empty_or_missing_mart_during_a_full_rebuild(builder: Builder, raw: Raw) -> None:
+# What each mart says that the listener has played, all told.
+_TOTALS: list[LiteralString] = [
+    "select count(*) from marts.fct_plays",
+    "select sum(plays) from marts.track_days",
+    "select sum(plays) from marts.top_tracks where period_kind = 'all_time'",
+    "select sum(plays) from marts.top_artists where period_kind = 'all_time'",
+    "select sum(plays) from marts.listening_periods where period_kind = 'all_time'",
+    "select sum(plays) from marts.sessions",
+    "select sum(plays) from marts.streaks",
+    "select sum(plays) from marts.wrapped where period_kind = 'year'",
+]
+
+
+def test_a_reader_sees_only_totals_that_were_true_during_ticks_imports_and_full_rebuilds(
+    builder: Builder, raw: Raw
+) -> None:
     raw.load([("ada", f"2026-03-01 10:{minute:02}:00+00", "a") for minute in range(60)])
+    raw.load(tracks={"a": ("A", 60_000, None, ["x"])}, artists={"x": "X"})
     builder.build()
     stop = threading.Event()
-    seen: set[object] = set()
+    seen: dict[str, set[object]] = {query: set() for query in _TOTALS}
     errors: list[BaseException] = []
 
     def read() -> None:
         try:
             while not stop.is_set():
-                seen.add(_play_count(builder))
-                seen.add(builder.rows("select sum(plays) from marts.top_tracks where period_kind = 'all_time'")[0][0])
+                for query in _TOTALS:
+                    seen[query].add(builder.rows(query)[0][0])
         except BaseException as error:
             errors.append(error)
             raise
 
     reader = threading.Thread(target=read)
     reader.start()
+    true = [60]
     try:
-        for _ in range(size(1, 4)):
-            builder.rebuild()
+        for number in range(size(1, 4)):
+            raw.load([("ada", f"2026-03-0{number + 2} 10:00:00+00", "a")])
+            assert builder.build().broken == []
+            rows = [Row("ada", f"2026-03-0{number + 2} 11:{minute:02}:00+00", "a", 60_000) for minute in range(5)]
+            raw.export(f"file{number}", rows)
+            assert builder.build().broken == []
+            assert builder.rebuild().broken == []
+            true += [true[-1] + 1, true[-1] + 6]
     finally:
         stop.set()
         reader.join()
     assert errors == []
-    assert seen == {60}
+    assert [query for query in _TOTALS if not seen[query] <= set(true)] == []
+    assert all(true[-1] in seen[query] for query in _TOTALS)
