@@ -21,6 +21,7 @@ _TABLES = (
     "scope_listener_tracks",
     "scope_tracks",
     "scope_artists",
+    "scope_albums",
 )
 
 
@@ -48,6 +49,18 @@ _ARTISTS: LiteralString = """
     select distinct id
     from ops.changed_ids
     where kind = 'artist' and version > %(after)s and version <= %(last)s
+    on conflict do nothing
+"""
+
+_ALBUMS: LiteralString = """
+    insert into ops.scope_albums (album_id)
+    select id
+    from ops.changed_ids
+    where kind = 'album' and version > %(after)s and version <= %(last)s
+    union
+    select credits.album_id
+    from ops.scope_artists as changed
+    inner join raw.album_artists as credits using (artist_id)
     on conflict do nothing
 """
 
@@ -283,6 +296,7 @@ _LISTENER_TRACKS: LiteralString = """
 
 _STATEMENTS = (
     _ARTISTS,
+    _ALBUMS,
     _TRACKS,
     _NOTE_TRACKS,
     _SPANS,
