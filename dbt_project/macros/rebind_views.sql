@@ -24,7 +24,7 @@
         loop
             begin
                 execute format(
-                    'create or replace view %s.%I as %s',
+                    'create or replace view %s.%I with (security_invoker = true) as %s',
                     bound.schema_name,
                     bound.relname,
                     replace(bound.definition, '{{ this.identifier }}__dbt_backup', '{{ this.identifier }}')

@@ -11,19 +11,20 @@
     {%- call statement('main') -%}
         do $replace$
         begin
-            create or replace view {{ this }} as (
+            create or replace view {{ this }} with (security_invoker = true) as (
                 {{ sql }}
             );
         exception
             when invalid_table_definition then
                 drop view {{ this }} cascade;
-                create view {{ this }} as (
+                create view {{ this }} with (security_invoker = true) as (
                     {{ sql }}
                 );
         end;
         $replace$
     {%- endcall -%}
     {% do persist_docs(made, model) %}
+    {%- call statement('protect') -%} {{ protect() }} {%- endcall -%}
     {{ adapter.commit() }}
     {{ return({'relations': [made]}) }}
 {%- endmaterialization %}
