@@ -11,13 +11,13 @@
     {%- call statement('main') -%}
         do $replace$
         begin
-            create or replace view {{ this }} with (security_invoker = true) as (
+            create or replace view {{ this }} as (
                 {{ sql }}
             );
         exception
             when invalid_table_definition then
                 drop view {{ this }} cascade;
-                create view {{ this }} with (security_invoker = true) as (
+                create view {{ this }} as (
                     {{ sql }}
                 );
         end;

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
@@ -22,6 +23,7 @@ from spotify_assets.storage.embedded import EmbeddedPostgres
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.databases import create_database, database_dsn
 from spotify_assets_tests.modelling.conftest import Builder, Raw, Row
+from spotify_assets_tests.sizes import size
 
 LISTENERS = ("alex", "bea", "cleo")
 OF_OTHERS = "bea|cleo"
@@ -132,12 +134,13 @@ def marts(builder: Builder) -> dict[str, bool]:
     }
 
 
-def text_columns(builder: Builder) -> list[tuple[object, ...]]:
+def text_columns(builder: Builder) -> list[tuple[str, str]]:
     """(relation, column) of all texts in the marts; of the charts, which also tell what the world played, none."""
-    return builder.rows(
+    found = builder.rows(
         "select table_name, column_name from information_schema.columns "
         "where table_schema = 'marts' and data_type = 'text' and table_name !~ '^chart_'"
     )
+    return [(str(name), str(column)) for name, column in found]
 
 
 def texts(connection: psycopg.Connection, relation: str, condition: str = "true") -> list[str]:
@@ -273,6 +276,31 @@ def test_a_role_sees_its_listener_only_after_every_kind_of_build(
     changed.execute(by_hand)
     everybody_sees_what_is_theirs(changed, roles)
     nothing_gets_around_it(changed, roles)
+
+
+def test_during_a_full_build_a_role_sees_its_listener_only_and_always(house: Builder, roles: Roles) -> None:
+    stop = Event()
+    looks = {name: set[int]() for name in marts(house) if name not in PUBLIC}
+
+    def look() -> None:
+        with roles.login(roles.alex) as alex:
+            # One's own view must not keep builds from replacing what it is on.
+            alex.execute("create temporary view mine as select track_id from marts.fct_plays")
+            while not stop.is_set():
+                for name, counts in looks.items():
+                    seen = texts(alex, name)
+                    assert no_word_of_others(seen), name
+                    counts.add(len(seen))
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            for _ in range(size(1, 10)):
+                assert house.rebuild().broken == []
+        finally:
+            stop.set()
+        looking.result()
+    assert all(len(counts) == 1 and 0 not in counts for counts in looks.values()), looks
 
 
 def with_a_column_less(project: Project, folder: Path) -> Project:
