@@ -98,12 +98,12 @@ CHECKS = {
         "local_time_is_near_utc no_nulls say_who_reported_them track_id_is_there_for_tracks_only unique_index"
     ),
     "int_track_facts": "no_nulls unique_index",
-    "artist_genres": "weights_are_shares",
+    "artist_genres": "unique_index weights_are_shares",
     "chart_history": "peaks_and_days_are_possible",
     "chart_overlap": "parts_are_no_more_than_the_whole",
     "chart_firsts": "no_nulls",
     "coverage": "has_no_holes spans_have_a_length",
-    "dim_albums": "no_nulls",
+    "dim_albums": "no_nulls unique_index",
     "dim_recordings": "no_nulls",
     "dim_artists": "no_nulls not_null_artist_name unique_index",
     "dim_tracks": (

@@ -1,7 +1,7 @@
 {#-
   A full build puts a new table in the place of the old one, and drops that together with the views on it. Here the views
   are bound to the new table in the transaction that swaps them, so that no reader ever finds a view missing. A view that does not fit
-  the new table goes, and is made anew later in the same build.
+  the new table goes, and is made anew later in the same build. Somebody else's view goes too.
 -#}
 {% macro rebind_views() -%}
     {%- if flags.FULL_REFRESH and execute -%}
@@ -21,10 +21,11 @@
             where
                 depends.refobjid = to_regclass('{{ this.schema }}.{{ this.identifier }}__dbt_backup')
                 and views.relkind = 'v'
+                and pg_has_role(views.relowner, 'usage')
         loop
             begin
                 execute format(
-                    'create or replace view %s.%I as %s',
+                    'create or replace view %s.%I with (security_invoker = true) as %s',
                     bound.schema_name,
                     bound.relname,
                     replace(bound.definition, '{{ this.identifier }}__dbt_backup', '{{ this.identifier }}')

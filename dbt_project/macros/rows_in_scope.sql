@@ -34,6 +34,7 @@
         'all': ('(select 1) as scope', 'true'),
         'tracks': ('ops.scope_tracks as scope', 'stored.track_id = scope.track_id'),
         'artists': ('ops.scope_artists as scope', 'stored.artist_id = scope.artist_id'),
+        'albums': ('ops.scope_albums as scope', 'stored.album_id = scope.album_id'),
     } -%}
     {%- if scope not in lookups -%}
         {{ exceptions.raise_compiler_error('There is no scope called ' ~ scope) }}
@@ -45,7 +46,7 @@
             select stored.*
             from {{ relation }} as stored
             where
-                {% if scope not in ('tracks', 'artists', 'all') %}stored.user_id = scope.user_id and {% endif -%}
+                {% if scope not in ('tracks', 'artists', 'albums', 'all') %}stored.user_id = scope.user_id and {% endif -%}
                 {{ lookups[scope][1] }}
             offset 0
         ) as looked_up

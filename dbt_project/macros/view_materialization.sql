@@ -24,6 +24,7 @@
         $replace$
     {%- endcall -%}
     {% do persist_docs(made, model) %}
+    {%- call statement('protect') -%} {{ protect() }} {%- endcall -%}
     {{ adapter.commit() }}
     {{ return({'relations': [made]}) }}
 {%- endmaterialization %}

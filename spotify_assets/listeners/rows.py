@@ -27,8 +27,16 @@ CATALOG = (
     "raw.export_tracks",
     "ops.version_sightings",
 )
-# Deleted by `forget_login` and `forget_name`, and the calls, which are kept without their name: the app made them.
-_NOT_BY_ROW = (*CATALOG, "ops.listeners", "ops.tokens", "ops.unconnected_listeners", "ops.requests")
+# Deleted by `forget_login` and `forget_name`; and what is kept without the name: the calls, for the app made them, and
+# the roles of Postgres, which without a line here would see everybody.
+_NOT_BY_ROW = (
+    *CATALOG,
+    "ops.listeners",
+    "ops.tokens",
+    "ops.unconnected_listeners",
+    "ops.requests",
+    "ops.listener_roles",
+)
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,11 @@ def forget_rows(connection: psycopg.Connection, user_id: str) -> None:
     connection.execute("select version from ops.raw_version for update")  # no load goes on meanwhile
     deleted = dict(_delete(connection, user_id))
     connection.execute("update ops.requests set user_id = null where user_id = %s", (user_id,))
+    connection.execute(
+        "with gone as (delete from ops.listener_roles where user_id = %s returning role_name) "
+        "insert into ops.listener_roles (role_name, user_id) select role_name, '' from gone on conflict do nothing",
+        (user_id,),
+    )
     connection.execute(
         "update ops.raw_version set play_count = play_count - %s, stream_count = stream_count - %s",
         (deleted.get("raw.plays", 0), deleted.get("raw.streams", 0)),

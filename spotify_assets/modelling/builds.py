@@ -127,6 +127,7 @@ def start(connection: psycopg.Connection, todo: Plan, clock: Clock, run_id: str 
         else:
             # Of what was loaded a moment ago Postgres knows nothing yet, and would plan for empty tables.
             connection.execute(_NOTE_WHAT_RAW_HOLDS)
+            connection.execute("select ops.admit_readers()")
         return _one(
             connection,
             "insert into ops.builds (from_version, to_version, code_hash, is_full, raw_rows, started_at, run_id) "

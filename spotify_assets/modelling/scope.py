@@ -22,6 +22,7 @@ _TABLES = (
     "scope_tracks",
     "scope_artists",
     "scope_sessions",
+    "scope_albums",
 )
 
 
@@ -49,6 +50,18 @@ _ARTISTS: LiteralString = """
     select distinct id
     from ops.changed_ids
     where kind = 'artist' and version > %(after)s and version <= %(last)s
+    on conflict do nothing
+"""
+
+_ALBUMS: LiteralString = """
+    insert into ops.scope_albums (album_id)
+    select id
+    from ops.changed_ids
+    where kind = 'album' and version > %(after)s and version <= %(last)s
+    union
+    select credits.album_id
+    from ops.scope_artists as changed
+    inner join raw.album_artists as credits using (artist_id)
     on conflict do nothing
 """
 
@@ -327,6 +340,7 @@ _LISTENER_TRACKS: LiteralString = """
 
 _STATEMENTS = (
     _ARTISTS,
+    _ALBUMS,
     _TRACKS,
     _NOTE_TRACKS,
     _SPANS,

@@ -43,11 +43,11 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Starts the server unless it runs, creating everything on first use."""
         with self._problems_as_sentences():
-            if self.is_running():
+            if self._is_ready():
                 return
             ensure_private_folder(self._files.folder)
             with self._files.lock():
-                if self.is_running():
+                if self._is_ready():
                     return
                 cluster = self._files.cluster_made_if_needed()
                 self._bring_up(cluster)
@@ -75,14 +75,23 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """Whether this home's server runs and lets the pipeline's role in."""
+        return self._may_create_roles() is not None
+
+    def _is_ready(self) -> bool:
+        """Whether it runs, and its role may do what it needs: a server that an older version started gave it less."""
+        return bool(self._may_create_roles())
+
+    def _may_create_roles(self) -> bool | None:
+        """Whether the pipeline's role may make roles for readers; None where it can't come in."""
         data = self._files.data()
         if data is None or not self._files.owns(data) or server_on(data) is None:
-            return False
+            return None
         try:
-            with psycopg.connect(self.dsn(), connect_timeout=5):
-                return True
+            with psycopg.connect(self.dsn(), connect_timeout=5) as connection:
+                row = connection.execute("select rolcreaterole from pg_roles where rolname = current_user").fetchone()
+                return row is not None and bool(row[0])
         except (psycopg.OperationalError, WarehouseUnavailable):
-            return False
+            return None
 
     def dsn(self) -> str:
         """The address of the warehouse for the role `pipeline`, password included: a secret."""
@@ -136,7 +145,7 @@ class EmbeddedPostgres:
         """Makes the role, its password and its database what they should be, whatever a kill or a deletion left."""
         admin_password = self._files.password_made_if_needed(ADMIN)
         password = self._files.password_made_if_needed(ROLE)
-        if self.is_running():
+        if self._is_ready():
             return
         try:
             psycopg.connect(self.admin_dsn(), connect_timeout=10).close()
@@ -151,7 +160,7 @@ class EmbeddedPostgres:
             verifier = admin.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256").decode()
             known = admin.execute("select 1 from pg_roles where rolname = %s", (ROLE,)).fetchone()
             verb = sql.SQL("alter" if known else "create")
-            admin.execute(sql.SQL("{} role {} login password {}").format(verb, role, verifier))
+            admin.execute(sql.SQL("{} role {} login createrole password {}").format(verb, role, verifier))
             if admin.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
                 admin.execute(sql.SQL("create database {} owner {}").format(database, role))
 

@@ -10,7 +10,7 @@ import psycopg
 from spotify_assets.errors import WarehouseUnavailable
 
 _LOCK = 7_305_808_869_230_137_444  # any number that no other program on the same database takes
-_OLDEST_POSTGRES = 14
+_OLDEST_POSTGRES = 15  # views with the rights of who reads them
 
 
 @dataclass(frozen=True)

@@ -116,12 +116,20 @@ def nobodys_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_the_pipeline_s_role_owns_its_database_and_is_no_superuser(server: EmbeddedPostgres) -> None:
-    assert run(server, "select rolsuper, rolcreaterole, rolcreatedb from pg_roles where rolname = current_user") == [
-        (False, False, False)
-    ]
+_RIGHTS = "select rolsuper, rolcreaterole, rolcreatedb from pg_roles where rolname = current_user"
+
+
+def test_the_pipeline_s_role_owns_its_database_makes_roles_and_is_no_superuser(server: EmbeddedPostgres) -> None:
+    assert run(server, _RIGHTS) == [(False, True, False)]
     assert run(server, "select pg_get_userbyid(datdba) from pg_database where datname = 'spotify'") == [("pipeline",)]
     assert run(server, "show fsync") == [("on",)]
+
+
+def test_a_server_that_an_older_version_started_lets_the_pipeline_make_roles(server: EmbeddedPostgres) -> None:
+    with psycopg.connect(server.admin_dsn(), autocommit=True) as admin:
+        admin.execute("alter role pipeline nocreaterole")
+    server.start()
+    assert run(server, _RIGHTS) == [(False, True, False)]
 
 
 def test_stopping_says_whether_it_ran_and_starting_again_finds_the_rows(server: EmbeddedPostgres) -> None:

@@ -1,19 +1,28 @@
-{{ config(materialized='view') }}
+{{ config(
+    unique_key=['artist_id', 'genre'],
+    meta={'scope': 'artists', 'heard': 'artists'},
+    indexes=[{'columns': ['artist_id', 'genre'], 'unique': true}],
+) }}
 
 -- Spotify's own genres where it gives any; all of them weigh the same. MusicBrainz' weigh as much as they have votes.
-with chosen as (
+with told as (
+    select rows_of.*
+    from {{ scoped(ref('stg_artist_genres'), 'artists') }} as rows_of
+),
+
+chosen as (
     select
         genres.artist_id,
         genres.source,
         genres.genre,
         genres.votes,
         genres.licence
-    from {{ ref('stg_artist_genres') }} as genres
+    from told as genres
     where
         genres.source = 'spotify'
         or not exists (
             select 1
-            from {{ ref('stg_artist_genres') }} as own
+            from told as own
             where genres.artist_id = own.artist_id and own.source = 'spotify'
         )
 )

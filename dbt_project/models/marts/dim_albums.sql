@@ -1,4 +1,8 @@
-{{ config(materialized='view') }}
+{{ config(
+    unique_key=['album_id'],
+    meta={'scope': 'albums', 'heard': 'albums'},
+    indexes=[{'columns': ['album_id'], 'unique': true}],
+) }}
 
 select
     albums.album_id,
@@ -13,7 +17,7 @@ select
     albums.label,
     albums.upc,
     albums.image_url
-from {{ ref('stg_albums') }} as albums
+from {{ scoped(ref('stg_albums'), 'albums') }} as albums
 left join lateral (
     select
         array_agg(credited.artist_id order by credited.artist_position) as artist_ids,

@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['artist_id'],
-    meta={'scope': 'artists'},
+    meta={'scope': 'artists', 'heard': 'artists'},
     indexes=[{'columns': ['artist_id'], 'unique': true}, {'columns': ['artist_name']}],
 ) }}
 

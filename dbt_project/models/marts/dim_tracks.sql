@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['track_id'],
-    meta={'scope': 'tracks'},
+    meta={'scope': 'tracks', 'heard': 'tracks'},
     indexes=[
         {'columns': ['track_id'], 'unique': true},
         {'columns': ['main_artist_id']},
