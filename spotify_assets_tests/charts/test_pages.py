@@ -84,7 +84,22 @@ def test_the_simulator_s_changed_tables_are_refused(simulator: SimulatorServer, 
         requests.post(app, json={"kworb_table": "usual"}, timeout=10).raise_for_status()
 
 
-@pytest.mark.parametrize("other", [b"{}", b"[]", b"hello", b'{"items": []}', b'{"data": []}', b"<html></html>"])
+NO_CHARTS = [
+    b"{}",
+    b"[]",
+    b"hello",
+    b'{"items": []}',
+    b'{"data": []}',
+    b"<html></html>",
+    b"<!DOCTYPE html>",
+    b"<!-- x -->",
+    b"<?xml version='1.0'?>",
+    b"</html>",
+]
+
+
+@pytest.mark.parametrize("other", NO_CHARTS)
 def test_what_is_no_chart_is_refused(other: bytes) -> None:
+    """A page of markup without an element is no document to lxml, whose error once stopped every later load."""
     with pytest.raises(PageChanged):
         read_chart(other, NOW)
