@@ -45,7 +45,7 @@ intermediate/int_matches <- int_track_facts stg_export_files stg_plays stg_strea
 intermediate/int_plays <- int_matches stg_export_files stg_listener_time_zones stg_plays stg_streams
 intermediate/int_track_facts <- stg_artists stg_named_tracks stg_track_artists
 marts/artist_genres <- stg_artist_genres
-marts/chart_firsts <- chart_history dim_recordings track_periods track_recordings
+marts/chart_firsts <- chart_history dim_recordings track_days track_recordings
 marts/chart_history <- stg_chart_entries track_recordings
 marts/chart_overlap <- chart_firsts chart_history dim_tracks track_periods track_recordings
 marts/coverage <- stg_export_files stg_export_members stg_polled_spans
