@@ -19,12 +19,12 @@ from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
 from spotify_assets.catalog.musicbrainz import IN_A_CALL, USER_AGENT, MusicBrainz, read_answer
 from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
-from spotify_assets.listening.ledger import note_objects, replace_faults, take_version
 from spotify_assets.reading import Fault
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
 from spotify_assets.storage.landed import in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
+from spotify_assets.storage.ledger import note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
 DATASET = "genres"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
 from spotify_assets.catalog.loading import Sighting, load_versions
 from spotify_assets.catalog.objects import Catalogue, Kind, read_album, read_artist, read_track
-from spotify_assets.listening.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.reading import Fault, Reader, read_payload
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
 DATASETS: dict[str, Kind] = {"tracks": "track", "artists": "artist", "albums": "album"}
