@@ -72,7 +72,8 @@ CHECKS = {
     ),
     "streaming_history": "every_row_is_kept everything_landed_is_loaded nothing_is_quarantined",
     "global_top_50": (
-        "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice"
+        "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice "
+        "nothing_is_quarantined"
     ),
     "track_metadata": "ids_resolve isrcs_have_their_form plays_are_described",
     "artist_metadata": "artists_have_names",
