@@ -130,7 +130,7 @@ def _by_key(read: tuple[str, ChartPage]) -> str:
     return read[0]
 
 
-# A key begins with the moment of fetching, so keys sort as the pages came.
+# Behind the dataset, which they share, keys go on with the date and time of fetching, so they sort as the pages came.
 _OLDER_PAGES = """
     delete from staged_entries as s
     using ops.chart_pages as p
