@@ -10,7 +10,7 @@ import requests
 
 from spotify_assets.charts.attempt import attempt
 from spotify_assets.charts.loading import load_charts
-from spotify_assets.charts.sources import open_sources
+from spotify_assets.charts.sources import WORLDWIDE, open_sources
 from spotify_assets.cli.runs import dagster_history, run_job
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
@@ -130,8 +130,8 @@ def test_where_all_sources_fail_the_run_says_so_and_what_was_stored_stays(world:
     world.at(MORNING + timedelta(days=1))
     without_waits(world)
     fault(world, path=KWORB, cut=True)
-    fault(world, path=DEEZER, body={"error": {"type": "Exception", "message": "Quota limit exceeded", "code": 4}})
-    with pytest.raises(UserError, match=r"kworb gave no usable answer .* Deezer refused its chart \(Quota limit"):
+    fault(world, path=DEEZER, status=404, body="no")
+    with pytest.raises(UserError, match=r"kworb gave no usable answer .* Deezer gave no usable answer \(HTTP 404"):
         ask(world)
     passed, sentence = last_verdict(world)
     assert not passed
@@ -139,6 +139,20 @@ def test_where_all_sources_fail_the_run_says_so_and_what_was_stored_stays(world:
     assert snapshot(world.warehouse, "raw") == before
     no_faults(world)
     assert "2026-03-03" in ask(world)[0]
+
+
+def test_deezer_s_quota_is_an_answer_like_any_other_and_no_chart(world: World) -> None:
+    app, chart = f"{world.simulator.url}/_sim/app", f"{world.simulator.url}/deezer/playlist/{WORLDWIDE}/tracks"
+    requests.post(app, json={"deezer_over_quota": True}, timeout=10).raise_for_status()
+    answer = requests.get(chart, timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (200, 4)
+    fault(world, path=KWORB, status=404, body="no")
+    refused = "Deezer refused its chart (Quota limit exceeded): it is asked later."
+    assert ask_below_dagster(world).endswith(refused)
+    # Nothing landed: an answer that refuses is no page.
+    assert list(open_lake(world.settings()).list("charts/")) == []
+    requests.post(app, json={"deezer_over_quota": False}, timeout=10).raise_for_status()
+    assert ask_below_dagster(world).endswith("deezer has the chart of 2026-03-04.")
 
 
 def test_a_page_that_has_changed_its_shape_fails_with_a_sentence_and_leaves_the_last_good_chart(world: World) -> None:
