@@ -3,6 +3,7 @@
 Needs the warehouse only. Times are UTC.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -84,6 +85,24 @@ _STALE: LiteralString = """
     order by fetched_at, id
     limit %(most)s
 """
+
+
+def wanted(
+    connection: psycopg.Connection, kinds: Sequence[Kind], now: datetime, most: int
+) -> tuple[Kind, list[str]] | None:
+    """What of these kinds is to be asked for next, at most so many ids; None where nothing is.
+
+    Albums wait until no track and no artist is missing, for in Development Mode each of them costs a call and tells
+    little; what is stale waits until nothing at all is missing. Both hold whoever asks for the kinds that are waited for.
+    """
+    waiting = counts(connection, now)
+    for kind in kinds:
+        if waiting.get(kind) and (kind != "album" or waiting.keys() == {"album"}):
+            return kind, missing(connection, kind, now, most)
+    if waiting:
+        return None
+    old = ((kind, stale(connection, kind, now, most)) for kind in kinds)
+    return next(((kind, ids) for kind, ids in old if ids), None)
 
 
 def missing(connection: psycopg.Connection, kind: Kind, now: datetime, most: int) -> list[str]:

@@ -4,7 +4,7 @@ Every answer lands before it is read, and is loaded soon after, so that a run th
 A run ends well when the budget's share is used up, Spotify says to stay away, or its number of calls is made.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,6 +26,7 @@ from spotify_assets.storage.warehouse import Warehouse
 CALLS_A_RUN = 400
 """A run stops after so many, so that what it found is soon in the models; the sensor asks for the next one."""
 _LOADED_AT_ONCE = 25
+_IDS_AT_ONCE = 1000
 _SEVERAL: dict[Kind, Several] = {"track": "tracks", "artist": "artists", "album": "albums"}
 Progress = Callable[[str], None]
 
@@ -52,7 +53,7 @@ class Enriched:
 
 @dataclass(frozen=True)
 class Enrichment:
-    """What it takes to ask. `kinds` in the order of asking; `tell` gets a line now and then."""
+    """What it takes to ask for things of these `kinds`; `tell` gets a line now and then."""
 
     warehouse: Warehouse
     lake: Lake
@@ -63,7 +64,7 @@ class Enrichment:
     tell: Progress = lambda _line: None
 
     def run(self) -> Enriched:
-        """Asks for what is missing, then for what is stale. Raises `WarehouseUnavailable` and `LakeUnavailable`."""
+        """Asks until nothing of its kinds is wanted. Raises `WarehouseUnavailable` and `LakeUnavailable`."""
         with while_nobody_is_erased(self.warehouse):
             landing = Landing(self.lake, self.warehouse)
             landing.move_spool()
@@ -74,15 +75,10 @@ class Enrichment:
             catalogue = self._catalogue()
             if catalogue is None:
                 return done + Enriched(stopped="Nobody is connected, so Spotify can't be asked.")
-            for wanted in (backlog.missing, backlog.stale):
-                for kind in self.kinds:
-                    while not done.stopped:
-                        ids = self._next(wanted, kind, self.most_calls - done.calls)
-                        if not ids:
-                            break
-                        done += self._ask(landing, catalogue, kind, ids)
-                        if done.calls >= self.most_calls:
-                            done += Enriched(stopped=f"{done.calls} calls are enough for one run.")
+            while not done.stopped and (wanted := self._wanted()):
+                done += self._ask(landing, catalogue, *wanted, self.most_calls - done.calls)
+                if done.calls >= self.most_calls:
+                    done += Enriched(stopped=f"{done.calls} calls are enough for one run.")
             return done
 
     def _catalogue(self) -> Catalogue | None:
@@ -92,40 +88,36 @@ class Enrichment:
             return None
         return Catalogue(self.spotify.client(connected[0], "enrichment"), self.spotify.capabilities)
 
-    def _next(self, wanted: Callable[..., list[str]], kind: Kind, calls: int) -> list[str]:
-        """As many ids as some calls take, be it one by one."""
-        if calls <= 0:
-            return []
-        most = IDS_IN_A_CALL[_SEVERAL[kind]] * min(calls, _LOADED_AT_ONCE)
+    def _wanted(self) -> tuple[Kind, list[str]] | None:
         with self.warehouse.connect() as connection:
-            return wanted(connection, kind, self.clock.now(), most)
+            return backlog.wanted(connection, self.kinds, self.clock.now(), _IDS_AT_ONCE)
 
-    def _ask(self, landing: Landing, catalogue: Catalogue, kind: Kind, ids: Sequence[str]) -> Enriched:
+    def _ask(self, landing: Landing, catalogue: Catalogue, kind: Kind, ids: Sequence[str], most_calls: int) -> Enriched:
         """Asks for these, as far as the calls go; lands and loads what came."""
         dataset = _SEVERAL[kind]
+        before = catalogue.client.calls
         unknown: list[str] = []
         keys: list[str] = []
-        calls = asked = 0
+        asked = 0
         stopped, failed = None, False
         try:
-            for chunk in _chunks(ids, catalogue, dataset):
+            while asked < len(ids) and (made := catalogue.client.calls - before) < min(most_calls, _LOADED_AT_ONCE):
+                chunk = ids[asked : asked + _at_once(catalogue, dataset, most_calls - made)]
                 for found in catalogue.several(dataset, chunk):
                     if isinstance(found, Unknown):
                         unknown.append(found.id)
-                        continue
-                    calls += 1
-                    keys.append(self._land(landing, dataset, found))
+                    else:
+                        keys.append(self._land(landing, dataset, found))
                 asked += len(chunk)
-                if calls + len(unknown) >= _LOADED_AT_ONCE:
-                    break
         except Blocked as blocked:
             stopped = str(blocked)
         except SpotifyError as refused:
             stopped, failed = str(refused), True
+        calls = catalogue.client.calls - before
         loaded = load_things(self.warehouse, self.lake, keys)
         self._note_unknown(kind, ids[:asked], unknown, self.clock.now())
         self.tell(f"{loaded.things.get(kind, 0)} {dataset} by {calls} calls.")
-        return Enriched(max(calls, 1) if not stopped else calls, len(unknown), loaded, stopped, failed)
+        return Enriched(calls, len(unknown), loaded, stopped, failed)
 
     def _land(self, landing: Landing, dataset: str, answer: Answer) -> str:
         landed = landing.land(dataset, answer.body, answer.fetched_at, None)
@@ -142,13 +134,11 @@ class Enrichment:
             note_fetches(cur, ((kind, id_, now, True) for id_ in sorted(missed)))
 
 
-def _chunks(ids: Sequence[str], catalogue: Catalogue, dataset: Several) -> Iterator[Sequence[str]]:
-    """As many at once as the app may ask for, once that is known."""
-    start = 0
-    while start < len(ids):
-        size = IDS_IN_A_CALL[dataset] if catalogue.may_batch(dataset) is not False else 1
-        yield ids[start : start + size]
-        start += size
+def _at_once(catalogue: Catalogue, dataset: Several, calls: int) -> int:
+    """How many to ask for at once, so that no more than these calls are made even where Spotify wants them singly."""
+    if catalogue.may_batch(dataset) is False:
+        return 1
+    return max(1, min(IDS_IN_A_CALL[dataset], calls - 1))
 
 
 def datasets(kinds: Sequence[Kind]) -> list[str]:

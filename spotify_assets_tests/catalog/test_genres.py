@@ -17,7 +17,7 @@ from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.musicbrainz import NO_GENRES, true_genres
 from spotify_assets.storage.lake import open_lake
 from spotify_assets.storage.warehouse import Warehouse
-from spotify_assets_tests.catalog.test_enrichment import enrich, installation
+from spotify_assets_tests.catalog.test_enrichment import enrich_all, installation
 from spotify_assets_tests.ticks import fault, no_faults
 from spotify_assets_tests.world import World, snapshot
 
@@ -201,7 +201,7 @@ def test_genres_can_be_switched_off_and_the_sensor_says_why_nothing_runs(
         chosen = world.settings()
         assert nothing_to_do(chosen, warehouse, clock_from(chosen)) is None
         ask(world)
-        enrich(world)
+        enrich_all(world)
         assert nothing_to_do(chosen, warehouse, clock_from(chosen)) == "Everything that was played is described."
         off = chosen.model_copy(update={"musicbrainz_url": None})
         world.at(NOW + timedelta(days=91))
