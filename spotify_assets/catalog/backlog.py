@@ -92,8 +92,8 @@ def wanted(
 ) -> tuple[Kind, list[str]] | None:
     """What of these kinds is to be asked for next, at most so many ids; None where nothing is.
 
-    Albums wait until no track and no artist is missing, for in Development Mode each of them costs a call and tells
-    little; what is stale waits until nothing at all is missing. Both hold whoever asks for the kinds that are waited for.
+    Albums wait until no track and no artist is missing, for in Development Mode each costs a call and tells little; what
+    is stale waits until nothing at all is missing. Both wait for kinds too that somebody else asks for.
     """
     waiting = counts(connection, now)
     for kind in kinds:

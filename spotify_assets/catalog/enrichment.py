@@ -6,7 +6,6 @@ A run ends well when the budget's share is used up, Spotify says to stay away, o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from spotify_assets.catalog import backlog
 from spotify_assets.catalog.landed import DATASETS, LoadedThings, load_things, note_fetches
@@ -18,7 +17,7 @@ from spotify_assets.spotify.catalogue import IDS_IN_A_CALL, Catalogue, Unknown
 from spotify_assets.spotify.catalogue import Kind as Several
 from spotify_assets.spotify.client import Answer
 from spotify_assets.spotify.outcomes import Blocked, SpotifyError
-from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.lake import Lake, parse_key
 from spotify_assets.storage.landed import in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
 from spotify_assets.storage.warehouse import Warehouse
@@ -115,7 +114,7 @@ class Enrichment:
             stopped, failed = str(refused), True
         calls = catalogue.client.calls - before
         loaded = load_things(self.warehouse, self.lake, keys)
-        self._note_unknown(kind, ids[:asked], unknown, self.clock.now())
+        self._note_unknown(kind, ids[:asked], unknown, keys)
         self.tell(f"{loaded.things.get(kind, 0)} {dataset} by {calls} calls.")
         return Enriched(calls, len(unknown), loaded, stopped, failed)
 
@@ -125,12 +124,24 @@ class Enrichment:
             raise UserError(f"{landed.spooled} The answer waits in ops.spool and moves at the next run.")
         return landed.key
 
-    def _note_unknown(self, kind: Kind, asked: Sequence[str], unknown: Sequence[str], now: datetime) -> None:
-        """Remembers what Spotify doesn't know, and what it was asked for and answered with something else."""
+    def _note_unknown(self, kind: Kind, asked: Sequence[str], unknown: Sequence[str], keys: Sequence[str]) -> None:
+        """Remembers what Spotify doesn't know, and what it was asked for and answered with something else.
+
+        What these answers, and no earlier ones, gave is told by their times.
+        """
+        now = self.clock.now()
+        since = min((parse_key(key).fetched_at for key in keys), default=now)
         with self.warehouse.connect() as connection, connection.cursor() as cur:
-            cur.execute("select id from ops.catalog_fetches where kind = %s and id = any(%s)", (kind, list(asked)))
-            known = {str(id_) for (id_,) in cur.fetchall()}
-            missed = {*unknown, *(id_ for id_ in asked if id_ not in known)}
+            cur.execute(
+                """
+                select id
+                from ops.catalog_fetches
+                where kind = %s and id = any(%s) and fetched_at >= %s and not is_unknown
+                """,
+                (kind, list(asked), since),
+            )
+            given = {str(id_) for (id_,) in cur.fetchall()}
+            missed = {*unknown, *asked} - given
             note_fetches(cur, ((kind, id_, now, True) for id_ in sorted(missed)))
 
 

@@ -171,6 +171,28 @@ def test_a_run_makes_no_more_calls_than_it_may_and_counts_those_that_brought_not
         assert len(calls(world)) == second.calls == 31
 
 
+def test_an_id_that_is_answered_with_another_or_with_none_is_asked_for_once_a_month(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """It was asked for before: the old word of it must not pass for an answer of now, or the run asks without end."""
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        another, nameless, relinked = (f"{number:022}" for number in range(3))
+        named(world, tmp_path, dict.fromkeys([another, nameless, relinked], 1))
+        assert enrich(world, TRACK_KINDS).unknown == 3
+        world.at(NOW + timedelta(days=31))
+        found = {"id": some_tracks(world, 1)[0], "name": "The same song", "type": "track"}
+        fault(world, path=f"/v1/tracks/{another}", body=found)
+        fault(world, path=f"/v1/tracks/{nameless}", body={"name": "without an id"})
+        fault(world, path=f"/v1/tracks/{relinked}", body=found | {"linked_from": {"id": relinked, "type": "track"}})
+        calls(world)
+        assert enrich(world, TRACK_KINDS, 20).calls == len(calls(world)) == 4
+        assert world.rows(
+            "select id, is_unknown from ops.catalog_fetches where id = any(%s) order by id",
+            ([another, nameless, relinked],),
+        ) == [(another, True), (nameless, True), (relinked, False)]
+        assert enrich(world, TRACK_KINDS, 20).calls == 0
+
+
 def test_what_changed_is_a_version_and_a_renamed_artist_is_one_artist_with_a_history(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
 ) -> None:
