@@ -1,9 +1,11 @@
-"""Asset checks on `track_metadata` and `artist_metadata`: each asks all stored rows."""
+"""Asset checks on `track_metadata` and `artist_metadata`: they ask all stored rows, or what landed on the run's day."""
+
+from functools import partial
 
 import dagster as dg
 
 from spotify_assets.catalog.coverage import coverage
-from spotify_assets.questions import About, Question, check_of
+from spotify_assets.questions import About, Question, check_of, nothing_is_quarantined
 from spotify_assets.storage.warehouse import Warehouse
 
 ENOUGH = 0.95
@@ -60,9 +62,29 @@ QUESTIONS = {
 }
 
 
+LANDED = {"track_metadata": ["tracks", "albums"], "artist_metadata": ["artists", "genres"]}
+_FETCHED = """
+    with fetched as (
+        select lake_key
+        from ops.landed_objects
+        where dataset = any(%(datasets)s) and (%(day)s::date is null or (
+            fetched_at >= %(day)s::date::timestamp at time zone 'UTC'
+            and fetched_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+        ))
+    )
+"""
+READABLE = nothing_is_quarantined("fetched", "answers", "load on replay once the parser can read them")
+
+
 def about(_partition: str | None) -> About:
     """All that is stored: descriptions belong to no day."""
     return About()
+
+
+def about_fetched(asset: str, day: str | None) -> About:
+    """The answers that landed for an asset on a UTC day, or ever."""
+    words = f"what was fetched on {day}" if day else "everything that was ever fetched"
+    return About(_FETCHED, {"datasets": LANDED[asset], "day": day}, words)
 
 
 def _plays_are_described() -> dg.AssetChecksDefinition:
@@ -85,4 +107,5 @@ def _plays_are_described() -> dg.AssetChecksDefinition:
 def catalog_checks() -> list[dg.AssetChecksDefinition]:
     """All checks on the metadata."""
     asked = [check_of(asset, question, about) for asset, questions in QUESTIONS.items() for question in questions]
-    return [*asked, _plays_are_described()]
+    readable = [check_of(asset, READABLE, partial(about_fetched, asset)) for asset in LANDED]
+    return [*asked, *readable, _plays_are_described()]

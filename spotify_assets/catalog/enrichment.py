@@ -32,17 +32,28 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Enriched:
-    """What a run did. `stopped` says why it ended before all was asked, `failed` whether that is a failure."""
+    """What a run did. `stopped` says why it ended before all was asked, `failed` whether that is a failure.
+
+    `answers` came in this run, and of more ids it was said that they are `unknown`; `loaded` counts too what runs that
+    died had left.
+    """
 
     calls: int = 0
+    answers: int = 0
     unknown: int = 0
     loaded: LoadedThings = field(default_factory=LoadedThings)
     stopped: str | None = None
     failed: bool = False
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether Spotify answered nothing of all that this run asked, for no matter of budget."""
+        return self.failed and not (self.answers or self.unknown)
+
     def __add__(self, other: "Enriched") -> "Enriched":
         return Enriched(
             self.calls + other.calls,
+            self.answers + other.answers,
             self.unknown + other.unknown,
             self.loaded + other.loaded,
             self.stopped or other.stopped,
@@ -116,7 +127,7 @@ class Enrichment:
         loaded = load_things(self.warehouse, self.lake, keys)
         self._note_unknown(kind, ids[:asked], unknown, keys)
         self.tell(f"{loaded.things.get(kind, 0)} {dataset} by {calls} calls.")
-        return Enriched(calls, len(unknown), loaded, stopped, failed)
+        return Enriched(calls, len(keys), len(unknown), loaded, stopped, failed)
 
     def _land(self, landing: Landing, dataset: str, answer: Answer) -> str:
         landed = landing.land(dataset, answer.body, answer.fetched_at, None)
