@@ -195,6 +195,28 @@ def test_a_run_ends_when_its_time_is_over(
         assert (done.calls, done.stopped, done.failed) == (2, "0 minutes are enough for one run.", False)
 
 
+@pytest.mark.parametrize(
+    ("name", "credited", "found"),
+    [
+        ("Björk", {"mbid-1": "Bjork!", "mbid-2": "björk"}, ["mbid-2"]),
+        ("Björk", {"mbid-1": "BJÖRK", "mbid-2": "björk"}, []),
+        ("!!!", {"mbid-1": "!!!"}, []),
+        ("!!!", {"mbid-1": "???"}, []),
+    ],
+)
+def test_by_isrc_an_artist_is_found_only_where_just_one_has_the_name_and_there_is_a_name_to_compare(
+    warehouse: Warehouse, name: str, credited: dict[str, str], found: list[str]
+) -> None:
+    with warehouse.connect() as connection:
+        connection.execute("insert into raw.artists (artist_id, name) values ('a', %s)", (name,))
+        connection.execute("insert into raw.tracks (track_id, isrc) values ('t', 'GB-ALB-83-00001')")
+        connection.execute("insert into raw.track_artists values ('t', 1, 'a')")
+        for mbid, called in credited.items():
+            connection.execute("insert into raw.musicbrainz_isrcs values ('GBALB8300001', %s, %s)", (mbid, called))
+        rows = connection.execute("select mbid from raw.artist_mbids where artist_id = 'a'").fetchall()
+    assert [mbid for (mbid,) in rows] == found
+
+
 def test_the_waits_keep_the_rate_that_musicbrainz_allows(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
 ) -> None:
