@@ -87,6 +87,14 @@ def about_fetched(asset: str, day: str | None) -> About:
     return About(_FETCHED, {"datasets": LANDED[asset], "day": day}, words)
 
 
+def plays_are_described(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Whether Spotify has described enough of what was played."""
+    found = coverage(warehouse)
+    enough = found.described_plays >= ENOUGH * found.plays and found.described_ms >= ENOUGH * found.ms
+    waits = "" if enough else " What is missing is asked for as the budget of requests allows, most played first."
+    return dg.AssetCheckResult(passed=enough, severity=dg.AssetCheckSeverity.WARN, description=f"{found.said()}{waits}")
+
+
 def _plays_are_described() -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset="track_metadata",
@@ -94,12 +102,7 @@ def _plays_are_described() -> dg.AssetChecksDefinition:
         description=f"Spotify has described the tracks of {ENOUGH:.0%} of the plays and of the listening time.",
     )
     def check(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        found = coverage(warehouse)
-        enough = found.described_plays >= ENOUGH * found.plays and found.described_ms >= ENOUGH * found.ms
-        waits = "" if enough else " What is missing is asked for as the budget of requests allows, most played first."
-        return dg.AssetCheckResult(
-            passed=enough, severity=dg.AssetCheckSeverity.WARN, description=f"{found.said()}{waits}"
-        )
+        return plays_are_described(warehouse)
 
     return check
 

@@ -329,6 +329,40 @@ def test_what_cannot_be_read_goes_to_quarantine_and_the_others_load(
         assert enrich(world, ("track",)).calls == 0
 
 
+def test_the_sensor_says_when_nobody_is_connected_and_when_the_budget_is_spent(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    config = SimulatorConfig(at=NOW, plays_a_day=0)
+    budget = {"SPOTIFY_DAILY_REQUEST_BUDGET": "120", "MUSICBRAINZ_URL": "none"}
+    with installation(monkeypatch, warehouse, tmp_path / "home", config, **budget) as world:
+        named(world, tmp_path, dict.fromkeys(some_tracks(world, 20), 1))
+
+        def why() -> str | None:
+            chosen = world.settings()
+            return nothing_to_do(chosen, warehouse, clock_from(chosen))
+
+        assert why() is None
+        done = enrich(world, TRACK_KINDS)
+        assert done.calls == 17
+        assert not done.failed
+        assert why() == done.stopped
+        assert "The budget of 120 requests in 24 hours leaves none for enrichment until" in str(done.stopped)
+        world.at(NOW + DAY)
+        assert why() is None
+        with warehouse.connect() as connection:
+            connection.execute("update ops.listeners set status = 'needs_login'")
+        assert why() == enrich(world, TRACK_KINDS).stopped == "Nobody is connected, so Spotify can't be asked."
+
+
+def test_polled_tracks_cost_no_call(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW)) as world:
+        world.tick_without_dagster(build=False)
+        assert world.rows("select count(*) > 20 from raw.tracks where isrc is not null") == [(True,)]
+        calls(world)
+        enrich_all(world)
+        assert {path.split("/")[1] for path in calls(world)} == {"artists", "albums"}
+
+
 def test_within_a_budget_the_share_of_described_listening_grows_day_by_day_and_polling_is_never_late(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
