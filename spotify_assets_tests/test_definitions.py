@@ -75,8 +75,8 @@ CHECKS = {
         "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice "
         "nothing_is_quarantined"
     ),
-    "track_metadata": "ids_resolve isrcs_have_their_form plays_are_described",
-    "artist_metadata": "artists_have_names",
+    "track_metadata": ("ids_resolve isrcs_have_their_form nothing_is_quarantined plays_are_described spotify_answered"),
+    "artist_metadata": "artists_have_names musicbrainz_answered nothing_is_quarantined spotify_answered",
     "recording_corrections": "unique_key",
     "stg_album_artists": "no_nulls",
     "stg_artist_genres": "no_nulls unique_key",
