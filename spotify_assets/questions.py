@@ -56,6 +56,22 @@ def answer(question: Question, warehouse: Warehouse, about: About) -> dg.AssetCh
     )
 
 
+def nothing_is_quarantined(landed: str, things: str, remedy: str) -> Question:
+    """Whether all in the objects of the CTE `landed` (lake_key) could be read; `remedy` says how the rest will load."""
+    return Question(
+        name="nothing_is_quarantined",
+        description=f"Everything in the {things} could be read.",
+        query=f"""
+            select q.lake_key, q.position, q.reason
+            from raw.quarantine as q
+            where q.lake_key in (select lake_key from {landed})
+        """,
+        columns=("lake_key", "where", "why"),
+        found=f"{{count}} things in the {things} could not be read; the rest is loaded, and they {remedy}.",
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
 def check_of(asset: str, question: Question, about: Callable[[str | None], About]) -> dg.AssetChecksDefinition:
     """The check on an asset. `about` is given the partition of the run, or None for a run without one."""
 

@@ -45,7 +45,7 @@ intermediate/int_matches <- int_track_facts stg_export_files stg_plays stg_strea
 intermediate/int_plays <- int_matches stg_export_files stg_listener_time_zones stg_plays stg_streams
 intermediate/int_track_facts <- stg_artists stg_named_tracks stg_track_artists
 marts/artist_genres <- stg_artist_genres
-marts/chart_firsts <- chart_history dim_recordings track_periods track_recordings
+marts/chart_firsts <- chart_history dim_recordings track_days track_recordings
 marts/chart_history <- stg_chart_entries track_recordings
 marts/chart_overlap <- chart_firsts chart_history dim_tracks track_periods track_recordings
 marts/coverage <- stg_export_files stg_export_members stg_polled_spans
@@ -72,14 +72,15 @@ CHECKS = {
     ),
     "streaming_history": "every_row_is_kept everything_landed_is_loaded nothing_is_quarantined",
     "global_top_50": (
-        "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice"
+        "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice "
+        "nothing_is_quarantined"
     ),
-    "track_metadata": "ids_resolve isrcs_have_their_form plays_are_described",
-    "artist_metadata": "artists_have_names",
+    "track_metadata": ("ids_resolve isrcs_have_their_form nothing_is_quarantined plays_are_described spotify_answered"),
+    "artist_metadata": "artists_have_names musicbrainz_answered nothing_is_quarantined spotify_answered",
     "recording_corrections": "unique_key",
     "stg_album_artists": "no_nulls",
-    "stg_artist_genres": "no_nulls",
-    "stg_chart_entries": "no_nulls",
+    "stg_artist_genres": "no_nulls unique_key",
+    "stg_chart_entries": "no_nulls unique_key",
     "stg_albums": "no_nulls",
     "stg_artists": "no_nulls",
     "stg_export_files": "unique_key",
@@ -99,12 +100,12 @@ CHECKS = {
     ),
     "int_track_facts": "no_nulls unique_index",
     "artist_genres": "unique_index weights_are_shares",
-    "chart_history": "peaks_and_days_are_possible",
-    "chart_overlap": "parts_are_no_more_than_the_whole",
-    "chart_firsts": "no_nulls",
+    "chart_history": "peaks_and_days_are_possible unique_key",
+    "chart_overlap": "parts_are_no_more_than_the_whole unique_key",
+    "chart_firsts": "no_nulls unique_key",
     "coverage": "has_no_holes spans_have_a_length",
     "dim_albums": "no_nulls unique_index",
-    "dim_recordings": "no_nulls",
+    "dim_recordings": "no_nulls unique_key",
     "dim_artists": "no_nulls not_null_artist_name unique_index",
     "dim_tracks": (
         "accepted_values_release_date_precision length_and_popularity_are_possible no_nulls "
@@ -115,11 +116,11 @@ CHECKS = {
         "ms_played_is_null_exactly_where_only_the_api_saw_it no_nulls relationships_track_id unique_index"
     ),
     "reconciliation": "no_nulls unique_index",
-    "top_artists": "counts_ranks_and_times_are_possible",
-    "top_genres": "shares_are_shares",
-    "top_recordings": "counts_and_ranks_are_possible",
-    "top_tracks": "counts_ranks_and_times_are_possible",
-    "track_recordings": "every_track_has_one",
+    "top_artists": "counts_ranks_and_times_are_possible unique_key",
+    "top_genres": "shares_are_shares unique_key",
+    "top_recordings": "counts_and_ranks_are_possible unique_key",
+    "top_tracks": "counts_ranks_and_times_are_possible unique_key",
+    "track_recordings": "every_track_has_one unique_key",
     "track_days": "counts_and_times_are_possible unique_index",
     "track_periods": "counts_and_times_are_possible unique_index",
 }

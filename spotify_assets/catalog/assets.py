@@ -5,17 +5,15 @@ from typing import Any
 
 import dagster as dg
 
-from spotify_assets.catalog import backlog
-from spotify_assets.catalog.coverage import coverage
 from spotify_assets.catalog.enrichment import Enriched, Enrichment, datasets
 from spotify_assets.catalog.genres import DATASET as GENRES
 from spotify_assets.catalog.genres import AskedGenres, GenreRun, load_genre_answers, open_musicbrainz
 from spotify_assets.catalog.landed import DATASETS, load_things
 from spotify_assets.catalog.objects import Kind
+from spotify_assets.catalog.preview import artists_shown, tracks_shown
 from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
 from spotify_assets.fetched import a_sentence_for_a_person, days_of
-from spotify_assets.markdown import markdown_table
 from spotify_assets.settings import settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.storage.lake import Lake, parse_key
@@ -49,6 +47,18 @@ ARTIST_COLUMNS = dg.TableSchema(
         dg.TableColumn("followers", "integer", "How many follow the artist; Extended apps only"),
     ]
 )
+SPOTIFY_ANSWERED = {
+    asset: dg.AssetCheckSpec(
+        "spotify_answered", asset=asset, description="Spotify refused nothing that the run asked; otherwise says why."
+    )
+    for asset in ("track_metadata", "artist_metadata")
+}
+MUSICBRAINZ_ANSWERED = dg.AssetCheckSpec(
+    "musicbrainz_answered",
+    asset="artist_metadata",
+    description="MusicBrainz answered until nothing was wanted or the time was over; otherwise says why not.",
+)
+NOBODY_CALLED = "Nobody was called: the lake was loaded again."
 
 
 def catalog_assets(fetch_days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -66,6 +76,7 @@ def catalog_assets(fetch_days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             dg.AssetDep("global_top_50"),
         ],
         metadata={"dagster/column_schema": TRACK_COLUMNS, "dagster/relation_identifier": "raw.tracks"},
+        check_specs=[SPOTIFY_ANSWERED["track_metadata"]],
         description=(
             "One row for each track that plays, exports or charts mention; albums lie beside it in `raw.albums`, and "
             "what was ever said of a track in `raw.track_versions`.\n\n"
@@ -86,11 +97,17 @@ def catalog_assets(fetch_days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             if not days.asks:
                 with while_nobody_is_erased(warehouse):
                     keys, said = days.landed(lake, *datasets(TRACK_KINDS), things="answers")
-                    load_things(warehouse, lake, keys)
-                return _tracks(warehouse, clock, said, {})
+                    loaded = load_things(warehouse, lake, keys)
+                figures: dict[str, Any] = {"rows_changed": loaded.changed, "quarantined": loaded.quarantined}
+                checks = [_verdict(SPOTIFY_ANSWERED["track_metadata"], NOBODY_CALLED)]
+                return _result(said, figures, tracks_shown(warehouse, clock), checks)
             run = Enrichment(warehouse, lake, spotify, clock, TRACK_KINDS, tell=context.log.info)
             done = run.run()
-            return _tracks(warehouse, clock, _said(done), _figures(done))
+            said = _said(done)
+            if done.is_refused:
+                raise UserError(said)
+            checks = [_verdict(SPOTIFY_ANSWERED["track_metadata"], said, passed=not done.failed)]
+            return _result(said, _figures(done), tracks_shown(warehouse, clock), checks)
 
     @dg.asset(
         partitions_def=fetch_days,
@@ -99,12 +116,13 @@ def catalog_assets(fetch_days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
         kinds={"spotify", "postgres", "python"},
         deps=[track_metadata],
         metadata={"dagster/column_schema": ARTIST_COLUMNS, "dagster/relation_identifier": "raw.artists"},
+        check_specs=[SPOTIFY_ANSWERED["artist_metadata"], MUSICBRAINZ_ANSWERED],
         description=(
             "One row for each artist who is credited on a track or album. Spotify is asked for each of them once, as "
             "the day's budget of requests allows.\n\n"
             "**Genres** come from MusicBrainz (CC BY-NC-SA 3.0) and lie in `raw.artist_genres`, with votes, source and "
-            "licence; `MUSICBRAINZ_URL=none` switches that off. Names, covers and pictures are Spotify's. A partition "
-            "is the UTC day of fetching; a **past** day is loaded again from the lake."
+            "licence; with `MUSICBRAINZ_URL=none` nobody asks for more of them. Names, covers and pictures are "
+            "Spotify's. A partition is the UTC day of fetching; a **past** day is loaded again from the lake."
         ),
     )
     def artist_metadata(
@@ -119,36 +137,58 @@ def catalog_assets(fetch_days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDe
             if not days.asks:
                 with while_nobody_is_erased(warehouse):
                     keys, said = days.landed(lake, *datasets(ARTIST_KINDS), GENRES, things="answers")
-                    load_landed(warehouse, lake, keys)
-                return _artists(warehouse, clock, said, {})
+                    figures: dict[str, Any] = {"quarantined": load_landed(warehouse, lake, keys)}
+                specs = (SPOTIFY_ANSWERED["artist_metadata"], MUSICBRAINZ_ANSWERED)
+                checks = [_verdict(spec, NOBODY_CALLED) for spec in specs]
+                return _result(said, figures, artists_shown(warehouse, clock), checks)
             done = Enrichment(warehouse, lake, spotify, clock, ARTIST_KINDS, tell=context.log.info).run()
+            # Whatever Spotify said: MusicBrainz is asked about the artists that are known.
             genres = _ask_for_genres(warehouse, lake, clock, context.log.info)
-            said = f"{_said(done)} {_said_of_genres(genres)}"
-            figures = {**_figures(done), "calls_to_musicbrainz": genres.calls if genres else 0}
-            return _artists(warehouse, clock, said, figures)
+            told, told_of_genres = _said(done), _said_of_genres(genres)
+            if done.is_refused:
+                raise UserError(f"{told} {told_of_genres}")
+            figures = _figures(done)
+            figures["calls_to_musicbrainz"] = genres.calls
+            figures["quarantined"] += genres.loaded.quarantined
+            checks = [
+                _verdict(SPOTIFY_ANSWERED["artist_metadata"], told, passed=not done.failed),
+                _verdict(MUSICBRAINZ_ANSWERED, told_of_genres, passed=not genres.failed),
+            ]
+            return _result(f"{told} {told_of_genres}", figures, artists_shown(warehouse, clock), checks)
 
     return [track_metadata, artist_metadata]
 
 
-def load_landed(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> None:
-    """Loads landed answers about tracks, albums, artists and genres, in the order of the keys for each."""
-    things = [key for key in keys if parse_key(key).dataset in DATASETS]
-    load_things(warehouse, lake, things)
-    load_genre_answers(warehouse, lake, [key for key in keys if parse_key(key).dataset == GENRES])
+def load_landed(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> int:
+    """Loads landed answers about tracks, albums, artists and genres, in the order of the keys for each.
+
+    Returns how much of them can't be read.
+    """
+    things = load_things(warehouse, lake, [key for key in keys if parse_key(key).dataset in DATASETS])
+    genres = load_genre_answers(warehouse, lake, [key for key in keys if parse_key(key).dataset == GENRES])
+    return things.quarantined + genres.quarantined
 
 
-def _ask_for_genres(warehouse: Warehouse, lake: Lake, clock: Clock, tell: Callable[[str], None]) -> AskedGenres | None:
+def _ask_for_genres(warehouse: Warehouse, lake: Lake, clock: Clock, tell: Callable[[str], None]) -> AskedGenres:
     url = settings().musicbrainz_url
     if url is None:
-        return None
+        return AskedGenres(stopped="MUSICBRAINZ_URL=none switches that off; what is stored stays.")
     with open_musicbrainz(url, clock) as musicbrainz:
         return GenreRun(warehouse, lake, musicbrainz, clock, tell=tell).run()
 
 
+def _verdict(spec: dg.AssetCheckSpec, said: str, *, passed: bool = True) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=said,
+    )
+
+
 def _said(done: Enriched) -> str:
-    """What a run did, in a sentence or two. Raises `UserError` where Spotify's refusal was no matter of budget."""
-    if done.failed and not done.loaded.answers:
-        raise UserError(str(done.stopped))
+    """What a run did, in a sentence or two."""
     things = ", ".join(f"{count} {kind}s" for kind, count in sorted(done.loaded.things.items()))
     said = f"{things or 'Nothing'} came by {done.calls} calls." if done.calls else "Nothing was asked of Spotify."
     if done.unknown:
@@ -156,10 +196,9 @@ def _said(done: Enriched) -> str:
     return f"{said} {done.stopped}" if done.stopped else said
 
 
-def _said_of_genres(asked: AskedGenres | None) -> str:
-    if asked is None:
-        return "Genres are switched off (MUSICBRAINZ_URL=none)."
-    said = f"MusicBrainz answered {asked.loaded.answers} times about {asked.loaded.artists} artists."
+def _said_of_genres(asked: AskedGenres) -> str:
+    told = f"answered {asked.loaded.answers} times about {asked.loaded.artists} artists"
+    said = f"MusicBrainz {told if asked.loaded.answers else 'gave no answer' if asked.calls else 'was not asked'}."
     return f"{said} {asked.stopped}" if asked.stopped else said
 
 
@@ -172,40 +211,7 @@ def _figures(done: Enriched) -> dict[str, Any]:
     }
 
 
-def _tracks(warehouse: Warehouse, clock: Clock, said: str, figures: Mapping[str, Any]) -> dg.MaterializeResult[None]:
-    with warehouse.connect() as connection:
-        counts = backlog.counts(connection, clock.now())
-        [(rows,)] = connection.execute("select count(*) from raw.tracks").fetchall()
-    metadata: dict[str, Any] = {
-        "what_happened": said,
-        "dagster/row_count": rows,
-        **figures,
-        "tracks_waiting": counts.get("track", 0),
-        "albums_waiting": counts.get("album", 0),
-        "coverage": coverage(warehouse).said(),
-    }
-    return dg.MaterializeResult(metadata=metadata)
-
-
-def _artists(warehouse: Warehouse, clock: Clock, said: str, figures: Mapping[str, Any]) -> dg.MaterializeResult[None]:
-    with warehouse.connect() as connection:
-        counts = backlog.counts(connection, clock.now())
-        [(rows,)] = connection.execute("select count(*) from raw.artists").fetchall()
-        genres = connection.execute(
-            """
-            select genre, source, count(*)
-            from raw.artist_genres
-            group by genre, source
-            order by count(*) desc, genre
-            limit 10
-            """
-        ).fetchall()
-    metadata: dict[str, Any] = {
-        "what_happened": said,
-        "dagster/row_count": rows,
-        **figures,
-        "artists_waiting": counts.get("artist", 0),
-        "coverage": coverage(warehouse).said(),
-        "most_frequent_genres": dg.MetadataValue.md(markdown_table(["genre", "source", "artists"], genres)),
-    }
-    return dg.MaterializeResult(metadata=metadata)
+def _result(
+    said: str, figures: Mapping[str, Any], shown: Mapping[str, Any], checks: Sequence[dg.AssetCheckResult]
+) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"what_happened": said, **figures, **shown}, check_results=checks)

@@ -3,7 +3,8 @@
 Needs the warehouse only. Times are UTC.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import LiteralString
 
@@ -86,6 +87,24 @@ _STALE: LiteralString = """
 """
 
 
+def wanted(
+    connection: psycopg.Connection, kinds: Sequence[Kind], now: datetime, most: int
+) -> tuple[Kind, list[str]] | None:
+    """What of these kinds is to be asked for next, at most so many ids; None where nothing is.
+
+    Albums wait until no track and no artist is missing, for in Development Mode each costs a call and tells little.
+    What is stale waits until nothing at all is missing. Both wait for kinds too that somebody else asks for.
+    """
+    waiting = counts(connection, now)
+    for kind in kinds:
+        if waiting.get(kind) and (kind != "album" or waiting.keys() == {"album"}):
+            return kind, missing(connection, kind, now, most)
+    if waiting:
+        return None
+    old = ((kind, stale(connection, kind, now, most)) for kind in kinds)
+    return next(((kind, ids) for kind, ids in old if ids), None)
+
+
 def missing(connection: psycopg.Connection, kind: Kind, now: datetime, most: int) -> list[str]:
     """Ids of which Spotify has not given the whole, the most played first, at most so many."""
     return _ids(connection, f"{_played(connection)} {_MISSING[kind]}", kind, now, most)
@@ -116,12 +135,12 @@ def counts(connection: psycopg.Connection, now: datetime) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class GenresWanted:
-    """What MusicBrainz is to be asked: whether for its list, for whose addresses, which tags, and which ISRCs."""
+    """What MusicBrainz is to be asked next: whether for its list; and for whose addresses, else which tags or ISRCs."""
 
     genre_list: bool
-    artists: list[str]
-    mbids: list[str]
-    isrcs: dict[str, str]
+    artists: Sequence[str] = ()
+    mbids: Sequence[str] = ()
+    isrcs: Mapping[str, str] = field(default_factory=dict)
     """One ISRC by Spotify's id of the artist."""
 
     def __bool__(self) -> bool:
@@ -129,28 +148,29 @@ class GenresWanted:
 
 
 def genres_wanted(connection: psycopg.Connection, now: datetime, most: int) -> GenresWanted:
-    """The most played first, at most so many of each. ISRCs only for artists whose address was looked up in vain."""
+    """The most played first, at most so many. ISRCs only for artists whose address was looked up in vain."""
     times = {
         "most": most,
         "asked_since": now - UNKNOWN_FOR,
         "kept_since": now - GENRES_KEPT,
         "list_since": now - GENRE_LIST_KEPT,
     }
-    played = _played(connection).encode()
-    has_artists = connection.execute("select exists (select from raw.artists)").fetchone() == (True,)
-    listed = connection.execute(
-        "select exists (select from ops.genre_answers where kind = 'genres' and fetched_at > %(list_since)s)", times
-    ).fetchone()
-    artists = connection.execute(played + _ADDRESSES_WANTED.encode(), times).fetchall()
-    mbids = connection.execute(_TAGS_WANTED, times).fetchall()
-    isrcs = connection.execute(played + _ISRCS_WANTED.encode(), times).fetchall()
-    return GenresWanted(
-        has_artists and listed != (True,),
-        [artist_id for (artist_id,) in artists],
-        [mbid for (mbid,) in mbids],
-        dict(isrcs),
-    )
+    played = _played(connection)
+    [(genre_list,)] = connection.execute(_LIST_WANTED, times).fetchall()
+    # Each of these takes a look at all that is stored, and only the first that finds something is used.
+    if artists := connection.execute((played + _ADDRESSES_WANTED).encode(), times).fetchall():
+        return GenresWanted(genre_list, artists=[artist_id for (artist_id,) in artists])
+    if mbids := connection.execute((played + _TAGS_WANTED).encode(), times).fetchall():
+        return GenresWanted(genre_list, mbids=[mbid for (mbid,) in mbids])
+    isrcs = connection.execute((played + _ISRCS_WANTED).encode(), times).fetchall()
+    return GenresWanted(genre_list, isrcs=dict(isrcs))
 
+
+_LIST_WANTED: LiteralString = """
+    select exists (select from raw.artists) and not exists (
+        select from ops.genre_answers where kind = 'genres' and fetched_at > %(list_since)s
+    )
+"""
 
 _ADDRESSES_WANTED: LiteralString = """
     select artists.artist_id
@@ -169,15 +189,18 @@ _ADDRESSES_WANTED: LiteralString = """
 """
 
 _TAGS_WANTED: LiteralString = """
-    select distinct linked.mbid
+    select linked.mbid
     from raw.artist_mbids as linked
+    left join raw.track_artists as credits using (artist_id)
+    left join played using (track_id)
     where not exists (
         select
         from ops.genre_lookups as asked
         where asked.kind = 'tags' and asked.id = linked.mbid
             and asked.asked_at > case when asked.was_found then %(kept_since)s else %(asked_since)s end
     )
-    order by linked.mbid
+    group by linked.mbid
+    order by sum(played.plays) desc nulls last, linked.mbid
     limit %(most)s
 """
 

@@ -1,9 +1,11 @@
-"""Asset checks on `track_metadata` and `artist_metadata`: each asks all stored rows."""
+"""Asset checks on `track_metadata` and `artist_metadata`: they ask all stored rows, or what landed on the run's day."""
+
+from functools import partial
 
 import dagster as dg
 
 from spotify_assets.catalog.coverage import coverage
-from spotify_assets.questions import About, Question, check_of
+from spotify_assets.questions import About, Question, check_of, nothing_is_quarantined
 from spotify_assets.storage.warehouse import Warehouse
 
 ENOUGH = 0.95
@@ -60,9 +62,37 @@ QUESTIONS = {
 }
 
 
+LANDED = {"track_metadata": ["tracks", "albums"], "artist_metadata": ["artists", "genres"]}
+_FETCHED = """
+    with fetched as (
+        select lake_key
+        from ops.landed_objects
+        where dataset = any(%(datasets)s) and (%(day)s::date is null or (
+            fetched_at >= %(day)s::date::timestamp at time zone 'UTC'
+            and fetched_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+        ))
+    )
+"""
+READABLE = nothing_is_quarantined("fetched", "answers", "load on replay once the parser can read them")
+
+
 def about(_partition: str | None) -> About:
     """All that is stored: descriptions belong to no day."""
     return About()
+
+
+def about_fetched(asset: str, day: str | None) -> About:
+    """The answers that landed for an asset on a UTC day, or ever."""
+    words = f"what was fetched on {day}" if day else "everything that was ever fetched"
+    return About(_FETCHED, {"datasets": LANDED[asset], "day": day}, words)
+
+
+def plays_are_described(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Whether Spotify has described enough of what was played."""
+    found = coverage(warehouse)
+    enough = found.described_plays >= ENOUGH * found.plays and found.described_ms >= ENOUGH * found.ms
+    waits = "" if enough else " What is missing is asked for as the budget of requests allows, most played first."
+    return dg.AssetCheckResult(passed=enough, severity=dg.AssetCheckSeverity.WARN, description=f"{found.said()}{waits}")
 
 
 def _plays_are_described() -> dg.AssetChecksDefinition:
@@ -72,12 +102,7 @@ def _plays_are_described() -> dg.AssetChecksDefinition:
         description=f"Spotify has described the tracks of {ENOUGH:.0%} of the plays and of the listening time.",
     )
     def check(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-        found = coverage(warehouse)
-        enough = found.described_plays >= ENOUGH * found.plays and found.described_ms >= ENOUGH * found.ms
-        waits = "" if enough else " What is missing is asked for as the budget of requests allows, most played first."
-        return dg.AssetCheckResult(
-            passed=enough, severity=dg.AssetCheckSeverity.WARN, description=f"{found.said()}{waits}"
-        )
+        return plays_are_described(warehouse)
 
     return check
 
@@ -85,4 +110,5 @@ def _plays_are_described() -> dg.AssetChecksDefinition:
 def catalog_checks() -> list[dg.AssetChecksDefinition]:
     """All checks on the metadata."""
     asked = [check_of(asset, question, about) for asset, questions in QUESTIONS.items() for question in questions]
-    return [*asked, _plays_are_described()]
+    readable = [check_of(asset, READABLE, partial(about_fetched, asset)) for asset in LANDED]
+    return [*asked, *readable, _plays_are_described()]

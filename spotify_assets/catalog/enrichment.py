@@ -4,9 +4,8 @@ Every answer lands before it is read, and is loaded soon after, so that a run th
 A run ends well when the budget's share is used up, Spotify says to stay away, or its number of calls is made.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from spotify_assets.catalog import backlog
 from spotify_assets.catalog.landed import DATASETS, LoadedThings, load_things, note_fetches
@@ -18,7 +17,7 @@ from spotify_assets.spotify.catalogue import IDS_IN_A_CALL, Catalogue, Unknown
 from spotify_assets.spotify.catalogue import Kind as Several
 from spotify_assets.spotify.client import Answer
 from spotify_assets.spotify.outcomes import Blocked, SpotifyError
-from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.lake import Lake, parse_key
 from spotify_assets.storage.landed import in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
 from spotify_assets.storage.warehouse import Warehouse
@@ -26,23 +25,35 @@ from spotify_assets.storage.warehouse import Warehouse
 CALLS_A_RUN = 400
 """A run stops after so many, so that what it found is soon in the models; the sensor asks for the next one."""
 _LOADED_AT_ONCE = 25
+_IDS_AT_ONCE = 1000
 _SEVERAL: dict[Kind, Several] = {"track": "tracks", "artist": "artists", "album": "albums"}
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Enriched:
-    """What a run did. `stopped` says why it ended before all was asked, `failed` whether that is a failure."""
+    """What a run did. `stopped` says why it ended before all was asked, `failed` whether that is a failure.
+
+    `answers` came in this run, and of more ids it was said that they are `unknown`; `loaded` counts too what runs that
+    died had left.
+    """
 
     calls: int = 0
+    answers: int = 0
     unknown: int = 0
     loaded: LoadedThings = field(default_factory=LoadedThings)
     stopped: str | None = None
     failed: bool = False
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether Spotify answered nothing of all that this run asked, for no matter of budget."""
+        return self.failed and not (self.answers or self.unknown)
+
     def __add__(self, other: "Enriched") -> "Enriched":
         return Enriched(
             self.calls + other.calls,
+            self.answers + other.answers,
             self.unknown + other.unknown,
             self.loaded + other.loaded,
             self.stopped or other.stopped,
@@ -52,7 +63,7 @@ class Enriched:
 
 @dataclass(frozen=True)
 class Enrichment:
-    """What it takes to ask. `kinds` in the order of asking; `tell` gets a line now and then."""
+    """What it takes to ask for things of these `kinds`; `tell` gets a line now and then."""
 
     warehouse: Warehouse
     lake: Lake
@@ -63,7 +74,7 @@ class Enrichment:
     tell: Progress = lambda _line: None
 
     def run(self) -> Enriched:
-        """Asks for what is missing, then for what is stale. Raises `WarehouseUnavailable` and `LakeUnavailable`."""
+        """Asks until nothing of its kinds is wanted. Raises `WarehouseUnavailable` and `LakeUnavailable`."""
         with while_nobody_is_erased(self.warehouse):
             landing = Landing(self.lake, self.warehouse)
             landing.move_spool()
@@ -74,15 +85,10 @@ class Enrichment:
             catalogue = self._catalogue()
             if catalogue is None:
                 return done + Enriched(stopped="Nobody is connected, so Spotify can't be asked.")
-            for wanted in (backlog.missing, backlog.stale):
-                for kind in self.kinds:
-                    while not done.stopped:
-                        ids = self._next(wanted, kind, self.most_calls - done.calls)
-                        if not ids:
-                            break
-                        done += self._ask(landing, catalogue, kind, ids)
-                        if done.calls >= self.most_calls:
-                            done += Enriched(stopped=f"{done.calls} calls are enough for one run.")
+            while not done.stopped and (wanted := self._wanted()):
+                done += self._ask(landing, catalogue, *wanted, self.most_calls - done.calls)
+                if done.calls >= self.most_calls:
+                    done += Enriched(stopped=f"{done.calls} calls are enough for one run.")
             return done
 
     def _catalogue(self) -> Catalogue | None:
@@ -92,40 +98,36 @@ class Enrichment:
             return None
         return Catalogue(self.spotify.client(connected[0], "enrichment"), self.spotify.capabilities)
 
-    def _next(self, wanted: Callable[..., list[str]], kind: Kind, calls: int) -> list[str]:
-        """As many ids as some calls take, be it one by one."""
-        if calls <= 0:
-            return []
-        most = IDS_IN_A_CALL[_SEVERAL[kind]] * min(calls, _LOADED_AT_ONCE)
+    def _wanted(self) -> tuple[Kind, list[str]] | None:
         with self.warehouse.connect() as connection:
-            return wanted(connection, kind, self.clock.now(), most)
+            return backlog.wanted(connection, self.kinds, self.clock.now(), _IDS_AT_ONCE)
 
-    def _ask(self, landing: Landing, catalogue: Catalogue, kind: Kind, ids: Sequence[str]) -> Enriched:
+    def _ask(self, landing: Landing, catalogue: Catalogue, kind: Kind, ids: Sequence[str], most_calls: int) -> Enriched:
         """Asks for these, as far as the calls go; lands and loads what came."""
         dataset = _SEVERAL[kind]
+        before = catalogue.client.calls
         unknown: list[str] = []
         keys: list[str] = []
-        calls = asked = 0
+        asked = 0
         stopped, failed = None, False
         try:
-            for chunk in _chunks(ids, catalogue, dataset):
+            while asked < len(ids) and (made := catalogue.client.calls - before) < min(most_calls, _LOADED_AT_ONCE):
+                chunk = ids[asked : asked + _at_once(catalogue, dataset, most_calls - made)]
                 for found in catalogue.several(dataset, chunk):
                     if isinstance(found, Unknown):
                         unknown.append(found.id)
-                        continue
-                    calls += 1
-                    keys.append(self._land(landing, dataset, found))
+                    else:
+                        keys.append(self._land(landing, dataset, found))
                 asked += len(chunk)
-                if calls + len(unknown) >= _LOADED_AT_ONCE:
-                    break
         except Blocked as blocked:
             stopped = str(blocked)
         except SpotifyError as refused:
             stopped, failed = str(refused), True
+        calls = catalogue.client.calls - before
         loaded = load_things(self.warehouse, self.lake, keys)
-        self._note_unknown(kind, ids[:asked], unknown, self.clock.now())
+        self._note_unknown(kind, ids[:asked], unknown, keys)
         self.tell(f"{loaded.things.get(kind, 0)} {dataset} by {calls} calls.")
-        return Enriched(max(calls, 1) if not stopped else calls, len(unknown), loaded, stopped, failed)
+        return Enriched(calls, len(keys), len(unknown), loaded, stopped, failed)
 
     def _land(self, landing: Landing, dataset: str, answer: Answer) -> str:
         landed = landing.land(dataset, answer.body, answer.fetched_at, None)
@@ -133,22 +135,32 @@ class Enrichment:
             raise UserError(f"{landed.spooled} The answer waits in ops.spool and moves at the next run.")
         return landed.key
 
-    def _note_unknown(self, kind: Kind, asked: Sequence[str], unknown: Sequence[str], now: datetime) -> None:
-        """Remembers what Spotify doesn't know, and what it was asked for and answered with something else."""
+    def _note_unknown(self, kind: Kind, asked: Sequence[str], unknown: Sequence[str], keys: Sequence[str]) -> None:
+        """Remembers what Spotify doesn't know, and what it was asked for and answered with something else.
+
+        What these answers, and no earlier ones, gave is told by their times.
+        """
+        now = self.clock.now()
+        since = min((parse_key(key).fetched_at for key in keys), default=now)
         with self.warehouse.connect() as connection, connection.cursor() as cur:
-            cur.execute("select id from ops.catalog_fetches where kind = %s and id = any(%s)", (kind, list(asked)))
-            known = {str(id_) for (id_,) in cur.fetchall()}
-            missed = {*unknown, *(id_ for id_ in asked if id_ not in known)}
+            cur.execute(
+                """
+                select id
+                from ops.catalog_fetches
+                where kind = %s and id = any(%s) and fetched_at >= %s and not is_unknown
+                """,
+                (kind, list(asked), since),
+            )
+            given = {str(id_) for (id_,) in cur.fetchall()}
+            missed = {*unknown, *asked} - given
             note_fetches(cur, ((kind, id_, now, True) for id_ in sorted(missed)))
 
 
-def _chunks(ids: Sequence[str], catalogue: Catalogue, dataset: Several) -> Iterator[Sequence[str]]:
-    """As many at once as the app may ask for, once that is known."""
-    start = 0
-    while start < len(ids):
-        size = IDS_IN_A_CALL[dataset] if catalogue.may_batch(dataset) is not False else 1
-        yield ids[start : start + size]
-        start += size
+def _at_once(catalogue: Catalogue, dataset: Several, calls: int) -> int:
+    """How many to ask for at once, so that no more than these calls are made even where Spotify wants them singly."""
+    if catalogue.may_batch(dataset) is False:
+        return 1
+    return max(1, min(IDS_IN_A_CALL[dataset], calls - 1))
 
 
 def datasets(kinds: Sequence[Kind]) -> list[str]:

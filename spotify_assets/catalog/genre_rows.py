@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from spotify_assets.catalog.objects import Kind
-from spotify_assets.listening.ledger import Cursor
 from spotify_assets.storage.bulk import copy_rows
+from spotify_assets.storage.ledger import Cursor
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _Rows = list[tuple[object, ...]]

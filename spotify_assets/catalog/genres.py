@@ -5,26 +5,34 @@ answer) ends the run and concludes nothing; what was not found is remembered for
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
 
-from spotify_assets.asking import HostFailed, Told
+from spotify_assets.asking import Asker, HostFailed, Told
 from spotify_assets.catalog import backlog
 from spotify_assets.catalog.backlog import GenresWanted
 from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
-from spotify_assets.catalog.musicbrainz import IN_A_CALL, USER_AGENT, MusicBrainz, read_answer
+from spotify_assets.catalog.musicbrainz import (
+    BETWEEN_CALLS,
+    IN_A_CALL,
+    TRIES,
+    USER_AGENT,
+    BatchRefused,
+    MusicBrainz,
+    read_answer,
+)
 from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
-from spotify_assets.listening.ledger import note_objects, replace_faults, take_version
 from spotify_assets.reading import Fault
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
 from spotify_assets.storage.landed import in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
+from spotify_assets.storage.ledger import note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
 DATASET = "genres"
@@ -50,11 +58,12 @@ class LoadedGenres:
 
 @dataclass
 class AskedGenres:
-    """What a run did. `stopped` says why it ended before all was asked."""
+    """What a run did. `stopped` says why it ended before all was asked, `failed` whether MusicBrainz is to blame."""
 
     calls: int = 0
     loaded: LoadedGenres = field(default_factory=LoadedGenres)
     stopped: str | None = None
+    failed: bool = False
 
 
 def load_genre_answers(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> LoadedGenres:
@@ -89,14 +98,12 @@ def _read(lake: Lake, keys: Sequence[str]) -> Iterator[tuple[str, GenreAnswers, 
 
 @dataclass
 class GenreRun:
-    """What it takes to ask. `monotonic` tells seconds; `tell` gets a line now and then."""
+    """What it takes to ask. `tell` gets a line now and then."""
 
     warehouse: Warehouse
     lake: Lake
     musicbrainz: MusicBrainz
     clock: Clock
-    seconds: float = SECONDS_A_RUN
-    monotonic: Callable[[], float] = time.monotonic
     tell: Callable[[str], None] = lambda _line: None
 
     def run(self) -> AskedGenres:
@@ -111,40 +118,59 @@ class GenreRun:
             if not is_alone:
                 done.stopped = "Another run is asking MusicBrainz just now."
                 return done
-            before = self.musicbrainz.calls
-            until = self.monotonic() + self.seconds
+            asker = self.musicbrainz.asker
+            before = asker.calls
+            until = time.monotonic() + SECONDS_A_RUN
             try:
                 while not done.stopped and (wanted := self._wanted()):
-                    self._ask(wanted, done, until)
+                    self._ask(wanted, done)
+                    self.tell(f"{asker.calls - before} calls to MusicBrainz.")
+                    if time.monotonic() >= until:
+                        done.stopped = f"{SECONDS_A_RUN / 60:.0f} minutes are enough for one run."
             except HostFailed as failed:
-                done.stopped = str(failed)
-            done.calls = self.musicbrainz.calls - before
+                done.stopped, done.failed = str(failed), True
+            done.calls = asker.calls - before
             return done
 
     def _wanted(self) -> GenresWanted:
         with self.warehouse.connect() as connection:
             return backlog.genres_wanted(connection, self.clock.now(), IN_A_CALL)
 
-    def _ask(self, wanted: GenresWanted, done: AskedGenres, until: float) -> None:
-        """One batch of each kind; ends early when the time is over."""
+    def _ask(self, wanted: GenresWanted, done: AskedGenres) -> None:
+        """One batch of what is wanted most."""
         if wanted.genre_list:
             self._take(done, [self.musicbrainz.genres()])
         if wanted.artists:
-            told = self.musicbrainz.artists_at(wanted.artists)
-            self._take(done, [told])
-            self._note("address", wanted.artists, self._known_addresses(wanted.artists))
+            self._take(done, self._in_parts(self.musicbrainz.artists_at, wanted.artists))
+            self._note("address", wanted.artists, self._linked(wanted.artists, "address"))
         elif wanted.mbids:
             self._ask_for_tags(wanted.mbids, done)
         elif wanted.isrcs:
             self._ask_for_isrcs(wanted.isrcs, done)
-        self.tell(f"{self.musicbrainz.calls} calls to MusicBrainz.")
-        if self.monotonic() >= until:
-            done.stopped = f"{self.seconds / 60:.0f} minutes are enough for one run."
+
+    def _in_parts(self, ask: Callable[[Sequence[str]], Told], ids: Sequence[str]) -> list[Told]:
+        """The answers about these: together, or where MusicBrainz refuses that, about each half of them.
+
+        So one that is no id holds up no other. Where every single one is refused it is not the ids: raises that.
+        """
+        told: list[Told] = []
+        refused: BatchRefused | None = None
+        parts = [ids]
+        for part in parts:
+            try:
+                told.append(ask(part))
+            except BatchRefused as refusal:
+                refused = refusal
+                half = len(part) // 2
+                parts += [part[:half], part[half:]] if half else []
+        if refused and not told and len(ids) > 1:
+            raise refused
+        return told
 
     def _ask_for_tags(self, mbids: Sequence[str], done: AskedGenres) -> None:
-        told = self.musicbrainz.tags_of(mbids)
-        self._take(done, [told])
-        found = set(read_answer(told.body)[0].tags)
+        told = self._in_parts(self.musicbrainz.tags_of, mbids)
+        self._take(done, told)
+        found = {mbid for each in told for mbid in read_answer(each.body)[0].tags}
         for mbid in sorted(set(mbids) - found):
             # The search's index lags behind, and it stops when it takes long: the database knows.
             alone = self.musicbrainz.artist(mbid)
@@ -154,12 +180,12 @@ class GenreRun:
             self._note("tags", [mbid], found)
         self._note("tags", mbids, found)
 
-    def _ask_for_isrcs(self, isrcs: dict[str, str], done: AskedGenres) -> None:
+    def _ask_for_isrcs(self, isrcs: Mapping[str, str], done: AskedGenres) -> None:
         for artist_id, isrc in list(isrcs.items())[:_ISRCS_AT_ONCE]:
             told = self.musicbrainz.recordings_of(isrc)
             if told:
                 self._take(done, [told])
-            self._note("isrc", [artist_id], {artist_id} if told else set())
+            self._note("isrc", [artist_id], self._linked([artist_id], "isrc"))
 
     def _take(self, done: AskedGenres, told: Iterable[Told]) -> None:
         """Lands, then loads."""
@@ -172,11 +198,12 @@ class GenreRun:
             keys.append(landed.key)
         done.loaded += load_genre_answers(self.warehouse, self.lake, keys)
 
-    def _known_addresses(self, artist_ids: Sequence[str]) -> set[str]:
+    def _linked(self, artist_ids: Sequence[str], found_by: str) -> set[str]:
+        """Those of whom it is known in this way who they are at MusicBrainz."""
         with self.warehouse.connect() as connection:
             rows = connection.execute(
-                "select artist_id from raw.artist_mbids where found_by = 'address' and artist_id = any(%s)",
-                (list(artist_ids),),
+                "select artist_id from raw.artist_mbids where found_by = %s and artist_id = any(%s)",
+                (found_by, list(artist_ids)),
             ).fetchall()
         return {str(artist_id) for (artist_id,) in rows}
 
@@ -200,11 +227,11 @@ def note_lookups(connection: psycopg.Connection, kind: str, asked: dict[str, boo
 
 
 @contextmanager
-def open_musicbrainz(url: str, clock: Clock) -> Iterator[MusicBrainz]:
+def open_musicbrainz(url: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> Iterator[MusicBrainz]:
     """MusicBrainz at an address. Calls nobody."""
     with new_session(1) as session:
         session.headers["User-Agent"] = USER_AGENT
-        yield MusicBrainz(session, url, clock)
+        yield MusicBrainz(Asker("MusicBrainz", session, clock, TRIES, BETWEEN_CALLS, sleep), url)
 
 
 @contextmanager

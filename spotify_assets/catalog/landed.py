@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
 from spotify_assets.catalog.loading import Sighting, load_versions
 from spotify_assets.catalog.objects import Catalogue, Kind, read_album, read_artist, read_track
-from spotify_assets.listening.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.reading import Fault, Reader, read_payload
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
 DATASETS: dict[str, Kind] = {"tracks": "track", "artists": "artist", "albums": "album"}
@@ -41,6 +41,8 @@ class _Landed:
     lake_key: str
     kind: Kind
     ids: list[str] = field(default_factory=list)
+    relinked: list[str] = field(default_factory=list)
+    """Ids that were asked for, and answered with another one that plays the same here."""
     catalogue: Catalogue = field(default_factory=Catalogue)
     genres: GenreAnswers = field(default_factory=GenreAnswers)
     faults: list[Fault] = field(default_factory=list)
@@ -80,6 +82,10 @@ def _read_answer(payload: bytes, landed: _Landed) -> None:
             thing.fault("", f"no {landed.kind}, for it has no id", thing.value)
             continue
         landed.ids.append(thing_id)
+        linked_from = thing.child("linked_from")
+        asked_id = linked_from.text("id") if linked_from else None
+        if asked_id:
+            landed.relinked.append(asked_id)
         if landed.kind == "artist" and isinstance(thing.value.get("genres"), list):
             named = [name for name in thing.value["genres"] if isinstance(name, str)]  # type: ignore[attr-defined]
             landed.genres.spotify[thing_id] = sorted(set(named))
@@ -124,7 +130,7 @@ def _sightings(landed: Iterable[_Landed]) -> Iterator[Sighting]:
 
 def _fetches(landed: Iterable[_Landed]) -> Iterator[tuple[object, ...]]:
     for each in landed:
-        for thing_id in each.ids:
+        for thing_id in (*each.ids, *each.relinked):
             yield each.kind, thing_id, parse_key(each.lake_key).fetched_at, False
 
 

@@ -4,19 +4,15 @@ https://musicbrainz.org/doc/MusicBrainz_API. It sheds load with 503 whoever asks
 answer. What the answers say is read from the lake once they have landed (`read_answer`).
 """
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from secrets import SystemRandom
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
-import requests
-
-from spotify_assets.asking import HostFailed, Told
+from spotify_assets.asking import Asker, HostFailed, Told
 from spotify_assets.catalog.genre_rows import GenreAnswers
-from spotify_assets.clock import Clock
 from spotify_assets.reading import Fault, Reader, excerpt, read_payload
-from spotify_assets.spotify.exchange import Limits, NoAnswer, NoAuth, exchange
+from spotify_assets.spotify.exchange import Reply
 
 USER_AGENT = "spotify-assets/0.1.0 ( a self-hosted listening warehouse )"
 ADDRESS = "https://open.spotify.com/artist/"
@@ -25,28 +21,18 @@ BETWEEN_CALLS = 1.1
 IN_A_CALL = 90
 """Addresses or MBIDs in one call: 100 are allowed, and their address has to stay under 8 KB."""
 TRIES = 6
-LONGEST_WAIT = 15.0
 
 
-class MusicBrainzBusy(HostFailed):
-    """503 or no answer at all, six times."""
+class BatchRefused(HostFailed):
+    """400 or 414 for several things at once: one of them is no id, or all together are too long."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class MusicBrainz:
-    """Calls, one after the other. `sleep` takes seconds; `jitter` gives a number in [0, 1).
+    """The calls. Every method raises `HostFailed`; where one thing alone is asked for, None says that it is unknown."""
 
-    Every method raises `HostFailed`; 404 is an answer: None.
-    """
-
-    session: requests.Session = field(repr=False)
+    asker: Asker
     url: str
-    clock: Clock = field(repr=False)
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
-    jitter: Callable[[], float] = field(default=SystemRandom().random, repr=False)
-    limits: Limits = field(default=Limits(read=20, exchange=40), repr=False)
-    calls: int = 0
-    _next_at: float = 0.0
 
     def genres(self) -> Told:
         """The names of all genres, one a line."""
@@ -66,48 +52,40 @@ class MusicBrainz:
 
     def artist(self, mbid: str) -> Told | None:
         """One artist with tags, from the database itself."""
-        return self._get(f"/artist/{mbid}", [("inc", "tags"), ("fmt", "json")])
+        return self._one(f"/artist/{mbid}", [("inc", "tags"), ("fmt", "json")])
 
     def recordings_of(self, isrc: str) -> Told | None:
         """The recordings of an ISRC, with whom they credit and those artists' tags."""
-        return self._get(f"/isrc/{isrc}", [("inc", "artist-credits+tags"), ("fmt", "json")])
+        return self._one(f"/isrc/{isrc}", [("inc", "artist-credits+tags"), ("fmt", "json")])
+
+    def _one(self, path: str, params: Sequence[tuple[str, str]]) -> Told | None:
+        reply, at = self._get(path, params)
+        # 400 is what MusicBrainz says of an id or ISRC that has not the form of one.
+        return None if reply.status in (400, 404) else _told(reply, at, path)
 
     def _some(self, path: str, params: Sequence[tuple[str, str]]) -> Told:
-        told = self._get(path, params)
-        if told is None:
-            raise HostFailed(f"MusicBrainz does not know {path} (HTTP 404): correct MUSICBRAINZ_URL.")
-        return told
+        reply, at = self._get(path, params)
+        if reply.status in (400, 414):
+            raise BatchRefused(_refused(reply, path))
+        return _told(reply, at, path)
 
-    def _get(self, path: str, params: Sequence[tuple[str, str]]) -> Told | None:
+    def _get(self, path: str, params: Sequence[tuple[str, str]]) -> tuple[Reply, datetime]:
         # `+` joins what is included, and must not be sent as %2B.
         query = "&".join(f"{name}={quote(value, safe=':+()')}" for name, value in params)
-        problem = ""
-        for attempt in range(1, TRIES + 1):
-            self._wait_for_my_turn()
-            try:
-                reply = exchange(self.session, "GET", f"{self.url}{path}?{query}", auth=NoAuth(), limits=self.limits)
-            except NoAnswer as no_answer:
-                problem = str(no_answer)
-            else:
-                if reply.status == 200:
-                    return Told(reply.body, self.clock.now())
-                if reply.status == 404:
-                    return None
-                problem = f"HTTP {reply.status}"
-                if reply.status not in (429, 500, 502, 503, 504):
-                    raise HostFailed(f"MusicBrainz refused {path} ({problem}): genres are asked for again later.")
-            if attempt < TRIES:
-                self.sleep(min(2.0 ** (attempt - 1) * (0.5 + self.jitter()), LONGEST_WAIT))
-        raise MusicBrainzBusy(
-            f"MusicBrainz gave no answer ({problem}, {TRIES} tries): nothing is concluded, it is asked again later."
-        )
+        return self.asker.get(f"{self.url}{path}?{query}")
 
-    def _wait_for_my_turn(self) -> None:
-        now = time.monotonic()
-        if now < self._next_at:
-            self.sleep(self._next_at - now)
-        self._next_at = max(now, self._next_at) + BETWEEN_CALLS
-        self.calls += 1
+
+def _told(reply: Reply, at: datetime, path: str) -> Told:
+    if reply.status != 200:
+        raise HostFailed(_refused(reply, path))
+    return Told(reply.body, at)
+
+
+def _refused(reply: Reply, path: str) -> str:
+    return (
+        f"MusicBrainz refused {path} (HTTP {reply.status}): nothing is concluded and it is asked again later; if it "
+        "stays so, look whether MUSICBRAINZ_URL is right and report it."
+    )
 
 
 def read_answer(payload: bytes) -> tuple[GenreAnswers, list[Fault]]:

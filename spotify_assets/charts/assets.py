@@ -1,5 +1,6 @@
 """The asset `global_top_50`: the world's chart of each day, by the UTC day on which it was asked for."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -65,32 +66,38 @@ def global_top_50_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         lake: dg.ResourceParam[Lake],
         spotify: dg.ResourceParam[SpotifyAccess],
         clock: dg.ResourceParam[Clock],
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster takes only this form
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         with a_sentence_for_a_person():
             days = days_of(context, clock)
             if days.asks:
                 with open_sources(settings(), spotify, clock) as sources:
                     done = attempt(warehouse, lake, sources, clock.now())
-                return _result_of_attempt(warehouse, done)
+                yield from _results_of_attempt(warehouse, done)
+                return
             with while_nobody_is_erased(warehouse):
                 keys, said = days.landed(lake, DATASET, gone=GONE)
                 loaded = load_charts(warehouse, lake, keys)
             nobody = _verdict("Nobody was called: the lake was loaded again.", passed=True)
-            return _result(warehouse, said, len(keys), len(loaded.faults), nobody)
+            yield _result(warehouse, said, len(keys), len(loaded.faults), nobody)
 
     return global_top_50
 
 
-def _result_of_attempt(warehouse: Warehouse, done: Attempt) -> dg.MaterializeResult[None]:
-    """Raises `UserError` where no source gave a chart, or the first one's page has changed its shape."""
+def _results_of_attempt(
+    warehouse: Warehouse, done: Attempt
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    """Raises `UserError` where no source gave a chart all day, or a page has changed its shape.
+
+    The check is reported before that: it would keep what it said of an earlier run.
+    """
     said = " ".join(outcome.said for outcome in done.outcomes)
-    first = done.outcomes[0]
-    if done.loaded.faults or not any(outcome.chart_date for outcome in done.outcomes):
-        raise UserError(said)
     if done.is_done:
         said = f"{said} The day is done."
-    check = _verdict(said, passed=not first.failed)
-    return _result(warehouse, said, done.loaded.pages, len(done.loaded.faults), check)
+    check = _verdict(said, passed=not done.outcomes[0].failed)
+    if done.loaded.faults or not done.was_read:
+        yield check
+        raise UserError(said)
+    yield _result(warehouse, said, done.loaded.pages, len(done.loaded.faults), check)
 
 
 def _verdict(said: str, *, passed: bool) -> dg.AssetCheckResult:

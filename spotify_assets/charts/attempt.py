@@ -6,7 +6,7 @@ attempt asks it again; the other sources stand in for it once a day, each under 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 
 from spotify_assets.asking import Told
 from spotify_assets.charts.loading import DATASET, LoadedCharts, load_charts
@@ -20,20 +20,23 @@ from spotify_assets.storage.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Outcome:
-    """How asking one source ended: a sentence, and the chart's date where there is one."""
+    """How asking one source ended, in a sentence."""
 
     series: Series
     said: str
-    chart_date: date | None = None
     failed: bool = False
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt did. `is_done`: the first source has given a chart that is newer than before today."""
+    """What one attempt did, and how the day stands after it.
+
+    `was_read`: any source has given a chart today. `is_done`: the first one has, and it is newer than before today.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
     loaded: LoadedCharts = field(default_factory=LoadedCharts)
+    was_read: bool = False
     is_done: bool = False
 
 
@@ -49,19 +52,24 @@ def attempt(warehouse: Warehouse, lake: Lake, sources: Mapping[Series, Source], 
         outcomes: list[Outcome] = []
         first = next(iter(sources))
         for series, source in sources.items():
-            if series != first and (is_done(warehouse, first, now) or was_read(warehouse, series, now)):
+            if series != first and is_done(warehouse, first, now):
                 continue
-            outcome, told = _ask(series, source)
-            if told:
-                landed = landing.land(DATASET, told.body, told.fetched_at, None)
-                if landed.spooled:
-                    raise UserError(f"{landed.spooled} The chart waits in ops.spool and moves at the next attempt.")
-                new = load_charts(warehouse, lake, [landed.key])
-                outcome = _of_page(series, new)
-                loaded += new
-            outcomes.append(outcome)
+            if series != first and was_read(warehouse, series, now):
+                outcomes.append(Outcome(series, f"{series[0]} has stood in today already."))
+                continue
+            told = _ask(series, source)
+            if isinstance(told, Outcome):
+                outcomes.append(told)
+                continue
+            landed = landing.land(DATASET, told.body, told.fetched_at, None)
+            if landed.spooled:
+                raise UserError(f"{landed.spooled} The chart waits in ops.spool and moves at the next attempt.")
+            new = load_charts(warehouse, lake, [landed.key])
+            outcomes.append(_of_page(series, new))
+            loaded += new
         loaded += load_charts(warehouse, lake, in_order_of_fetching(left_over(warehouse, lake, DATASET, now.date())))
-        return Attempt(outcomes, loaded, is_done(warehouse, first, now))
+        any_read = any(was_read(warehouse, series, now) for series in sources)
+        return Attempt(outcomes, loaded, any_read, is_done(warehouse, first, now))
 
 
 def is_done(warehouse: Warehouse, series: Series, now: datetime) -> bool:
@@ -89,11 +97,11 @@ def was_read(warehouse: Warehouse, series: Series, now: datetime) -> bool:
     return bool(row and row[0])
 
 
-def _ask(series: Series, source: Source) -> tuple[Outcome, Told | None]:
+def _ask(series: Series, source: Source) -> Told | Outcome:
     try:
-        return Outcome(series, ""), source.fetch()
+        return source.fetch()
     except UserError as failed:
-        return Outcome(series, str(failed), failed=True), None
+        return Outcome(series, str(failed), failed=True)
 
 
 def _of_page(series: Series, loaded: LoadedCharts) -> Outcome:
@@ -101,7 +109,7 @@ def _of_page(series: Series, loaded: LoadedCharts) -> Outcome:
     if page is None:
         return Outcome(series, " ".join(loaded.faults), failed=True)
     said = f"{page.source} has the chart of {page.chart_date}"
-    return Outcome(series, f"{said}." if loaded.entries_changed else f"{said}, which is known.", page.chart_date)
+    return Outcome(series, f"{said}." if loaded.entries_changed else f"{said}, which is known.")
 
 
 def _midnight(now: datetime) -> datetime:

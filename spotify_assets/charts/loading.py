@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from spotify_assets.catalog.loading import Sighting, load_versions
 from spotify_assets.charts.pages import ChartPage, PageChanged, read_chart
-from spotify_assets.listening.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.reading import Fault, excerpt
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
 DATASET = "charts"
@@ -130,7 +130,7 @@ def _by_key(read: tuple[str, ChartPage]) -> str:
     return read[0]
 
 
-# A key begins with the moment of fetching, so keys sort as the pages came.
+# Behind the dataset, which they share, keys go on with the date and time of fetching, so they sort as the pages came.
 _OLDER_PAGES = """
     delete from staged_entries as s
     using ops.chart_pages as p

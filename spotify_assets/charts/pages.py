@@ -68,9 +68,12 @@ def read_chart(payload: bytes, fetched_at: datetime) -> ChartPage:
 
 
 def _kworb(payload: bytes) -> ChartPage:
-    from lxml import html
+    from lxml import etree, html
 
-    page = html.document_fromstring(payload, parser=html.HTMLParser(encoding="utf-8"))
+    try:
+        page = html.document_fromstring(payload, parser=html.HTMLParser(encoding="utf-8"))
+    except etree.ParserError:
+        raise _changed("kworb", "it is empty") from None
     titles = " ".join(_text(element) for element in page.iter("span") if "pagetitle" in element.get("class", ""))
     found = _DATE.search(titles)
     if found is None:

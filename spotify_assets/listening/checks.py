@@ -9,7 +9,7 @@ import dagster as dg
 
 from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.login_checks import logins_last
-from spotify_assets.questions import PARTITION_TAG, About, Question, check_of
+from spotify_assets.questions import PARTITION_TAG, About, Question, check_of, nothing_is_quarantined
 from spotify_assets.storage.lake import Lake, is_key
 from spotify_assets.storage.landed import landed_on, not_loaded
 from spotify_assets.storage.warehouse import Warehouse
@@ -93,19 +93,7 @@ QUESTIONS = (
         found="{count} plays end at moments that can't be true; look at their lake objects.",
         severity=dg.AssetCheckSeverity.WARN,
     ),
-    Question(
-        name="nothing_is_quarantined",
-        description="Everything in the landed pages could be read.",
-        query="""
-            select q.lake_key, q.position, q.reason
-            from raw.quarantine as q
-            where q.lake_key in (select lake_key from fetched)
-        """,
-        columns=("lake_key", "where", "why"),
-        found="{count} things in the landed pages could not be read; the rest is loaded, and they load on replay once "
-        "the parser can read them.",
-        severity=dg.AssetCheckSeverity.WARN,
-    ),
+    nothing_is_quarantined("fetched", "landed pages", "load on replay once the parser can read them"),
 )
 
 

@@ -12,17 +12,16 @@ from datetime import date, datetime
 
 from spotify_assets.catalog.loading import Sighting, load_versions
 from spotify_assets.listening.ledger import (
-    Cursor,
     LandedPage,
     faults_of,
     note_as_loaded,
     note_polled_spans,
     replace_quarantine,
-    take_version,
 )
 from spotify_assets.listening.pages import Page, read_page, unreadable_page
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.ledger import Cursor, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
 OBJECTS_A_TRANSACTION = 500

@@ -45,11 +45,32 @@ def empty(connection: psycopg.Connection) -> None:
         connection.execute(f"delete from ops.{table}".encode())
 
 
+# Who is, or was, credited on a track is found at MusicBrainz by its ISRC, and has genres by that.
 _ARTISTS: LiteralString = """
+    with changed as (
+        select distinct kind, id
+        from ops.changed_ids
+        where version > %(after)s and version <= %(last)s
+    ),
+    artists as (
+        select id as artist_id
+        from changed
+        where kind = 'artist'
+        union all
+        select credits.artist_id
+        from changed
+        inner join raw.track_artists as credits on credits.track_id = changed.id
+        where changed.kind = 'track'
+        union all
+        select credited.artist_id
+        from changed
+        inner join raw.track_versions as versions on versions.track_id = changed.id
+        cross join lateral unnest(versions.artist_ids) as credited (artist_id)
+        where changed.kind = 'track'
+    )
     insert into ops.scope_artists (artist_id)
-    select distinct id
-    from ops.changed_ids
-    where kind = 'artist' and version > %(after)s and version <= %(last)s
+    select distinct artist_id
+    from artists
     on conflict do nothing
 """
 

@@ -50,6 +50,7 @@ def read_arguments(arguments: list[str] | None = None) -> SimulatorConfig:
     parser.add_argument("--known-export", type=Path, action="append", dest="known_exports")
     parser.add_argument("--recorded-charts", type=Path, help="snapshots of the world's top 50 (.csv)")
     parser.add_argument("--kworb-table", choices=get_args(KworbTable))
+    parser.add_argument("--deezer-over-quota", action="store_true")
     parser.add_argument("--musicbrainz-hit-rate", type=float)
     parser.add_argument("--musicbrainz-busy", type=float)
     parser.add_argument("--musicbrainz-rate-limit", action="store_true")

@@ -65,6 +65,7 @@ class AppChange(_Body):
     daily_quota: int | None = None
     latency_seconds: float = 0
     kworb_table: KworbTable = "usual"
+    deezer_over_quota: bool = False
     musicbrainz_hit_rate: float = 0.8
     musicbrainz_busy: float = 0
     musicbrainz_rate_limit: bool = False

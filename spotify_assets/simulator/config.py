@@ -57,6 +57,8 @@ class SimulatorConfig:
     recorded_charts: Path | None = None
     """Snapshots of the world's top 50 (`.csv`) in place of made-up charts."""
     kworb_table: KworbTable = "usual"
+    deezer_over_quota: bool = False
+    """Whether Deezer refuses every call, as it does who asks more than 50 times in five seconds."""
     musicbrainz_hit_rate: float = 0.8
     """The share of artists whose Spotify address MusicBrainz knows, and of the others' recordings that it knows."""
     musicbrainz_busy: float = 0.0

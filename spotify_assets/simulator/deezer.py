@@ -11,10 +11,14 @@ from spotify_assets.simulator.world import World
 
 WORLDWIDE = "3155776842"
 _NO_DATA = {"error": {"type": "DataException", "message": "no data", "code": 800}}
+# https://developers.deezer.com/api/errors
+_OVER_QUOTA = {"error": {"type": "Exception", "message": "Quota limit exceeded", "code": 4}}
 
 
 def playlist_tracks(world: World, call: Call) -> Response:
     """`GET /playlist/{id}/tracks`: what Deezer's own people play, which is another chart than Spotify's."""
+    if world.config.deezer_over_quota:
+        return json_response(_OVER_QUOTA)
     chart = world.charts.newest(world.clock.now())
     if call.path_params["id"] != WORLDWIDE or chart is None:
         return json_response(_NO_DATA)

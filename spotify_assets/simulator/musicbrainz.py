@@ -83,9 +83,12 @@ def search(world: World, call: Call) -> Response:
     asked = re.fullmatch(r"arid:\((.+)\)", call.query.get("query", ""))
     if not asked:
         return _error(400, "The given parameters do not match any available query type for the artist resource.")
+    mbids = asked[1].split(" OR ")
+    if not all(map(_MBID.fullmatch, mbids)):
+        return _error(400, "Invalid UUID.")  # one that has not the form fails the whole query
     limit = int(call.query.get("limit", _USUALLY_FOUND))
     limit = limit if 1 <= limit <= _MOST_FOUND else _USUALLY_FOUND
-    found = [artist for artist in (_artist_of(world, mbid) for mbid in asked[1].split(" OR ")) if artist]
+    found = [artist for artist in (_artist_of(world, mbid) for mbid in mbids) if artist]
     bodies = [{"score": 100, **_artist(world, artist)} | _tags(world, artist) for artist in found]
     bodies.sort(key=lambda body: crc32(str(body["id"]).encode()))
     created = world.clock.now().isoformat(timespec="milliseconds")

@@ -43,13 +43,13 @@ class Gate(Protocol):
     def told_to_wait(self, limit: Blocked) -> None: ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class SpotifyClient:
     """One listener's access to the Web API.
 
     `token(rejected)` gives an access token; it is called with None, and after a 401 once with the token that was
     refused (see `TokenStore.access_token`). `sleep` takes seconds; `jitter` gives a number in [0, 1). `user_id` is for
-    the sentences in errors.
+    the sentences in errors. `calls` were made so far, each try of them counted, whatever came of it.
     """
 
     session: requests.Session = field(repr=False)
@@ -61,6 +61,7 @@ class SpotifyClient:
     user_id: str | None = None
     jitter: Callable[[], float] = field(default=SystemRandom().random, repr=False)
     limits: Limits = field(default=Limits(), repr=False)
+    calls: int = 0
 
     def recently_played(self) -> Answer:
         """The newest plays, 50 at most, newest first. No cursor: one would lose the plays that are published late."""
@@ -126,6 +127,7 @@ class _Call:
         problem = ""
         try:
             with client.gate.call():
+                client.calls += 1
                 reply = exchange(
                     client.session,
                     "GET",

@@ -12,10 +12,11 @@ import requests
 
 from spotify_assets.automation.backlog import nothing_to_do
 from spotify_assets.catalog import backlog, enrichment
+from spotify_assets.catalog.assets import ARTIST_KINDS, TRACK_KINDS
 from spotify_assets.catalog.coverage import coverage
 from spotify_assets.catalog.enrichment import Enriched, Enrichment
 from spotify_assets.catalog.landed import LoadedThings, load_things
-from spotify_assets.catalog.objects import Kind
+from spotify_assets.catalog.objects import COLUMNS, Kind
 from spotify_assets.clock import clock_from
 from spotify_assets.listening.exports.importing import import_export
 from spotify_assets.listening.exports.sources import given, read
@@ -32,8 +33,6 @@ from spotify_assets_tests.world import World, snapshot
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 BUDGET = 500
 DAY = timedelta(days=1)
-TRACKS: tuple[Kind, ...] = ("track", "album")
-ALL: tuple[Kind, ...] = ("track", "artist", "album")
 
 
 @contextmanager
@@ -52,11 +51,23 @@ def take_in(world: World, *paths: Path) -> None:
     import_export(world.warehouse, open_lake(chosen), clock_from(chosen), "alex", items, "Europe/Berlin")
 
 
-def enrich(world: World, kinds: tuple[Kind, ...] = ALL, most_calls: int = 10_000) -> Enriched:
+def enrich(world: World, kinds: tuple[Kind, ...], most_calls: int = 10_000) -> Enriched:
+    """What one of the two assets asks for in a run."""
     chosen = world.settings()
     clock = clock_from(chosen)
     spotify = SpotifyAccess.open(chosen, world.warehouse, clock)
     return Enrichment(world.warehouse, open_lake(chosen), spotify, clock, kinds, most_calls).run()
+
+
+def enrich_all(world: World) -> Enriched:
+    """Runs of both assets, one after the other, until nothing is asked for any more or something is in the way."""
+    done = Enriched()
+    while not done.stopped:
+        new = enrich(world, TRACK_KINDS) + enrich(world, ARTIST_KINDS)
+        done += new
+        if not new.calls:
+            break
+    return done
 
 
 def calls(world: World) -> list[str]:
@@ -91,9 +102,8 @@ def test_the_most_played_come_first_then_their_artists_and_albums_and_nothing_is
         named(world, tmp_path, {tracks[0]: 1, tracks[1]: 3, unknown: 2, tracks[2]: 5})
         world.build()
         calls(world)
-        done = enrich(world)
+        done = enrich_all(world)
         music = world.simulator.world.catalogue
-        albums = {music.find_track(each).album for each in tracks}  # type: ignore[union-attr]
         asked = calls(world)
         assert asked[0] == "/tracks"  # whether several at once are allowed, which new Development Mode denies
         assert [path for path in asked if path.startswith("/tracks/")] == [
@@ -102,23 +112,85 @@ def test_the_most_played_come_first_then_their_artists_and_albums_and_nothing_is
         kinds = [path.split("/")[1] for path in asked]
         assert kinds.index("artists") > max(place for place, kind in enumerate(kinds) if kind == "tracks")
         assert kinds.index("albums") > max(place for place, kind in enumerate(kinds) if kind == "artists")
-        assert albums
+        assert [path for path in asked if path.startswith("/albums/")] == [
+            f"/albums/{music.artist(900 + number).albums[0].id}" for number in (2, 1, 0)
+        ]
         assert done.unknown == 1
         assert not done.stopped
         assert world.rows("select count(*) from raw.tracks where isrc is not null") == [(3,)]
         assert world.rows("select count(*) from raw.albums where upc is null") == [(0,)]
         assert world.rows("select count(*) from raw.artists where image_url is null") == [(0,)]
         # Nothing is left to ask; the unknown one is asked for again after a month, and so is all the rest.
-        assert enrich(world).calls == 0
+        assert enrich_all(world).calls == 0
         assert calls(world) == []
         world.at(NOW + timedelta(days=29))
-        assert enrich(world).calls == 0
+        assert enrich_all(world).calls == 0
         world.at(NOW + timedelta(days=31))
-        again = enrich(world)
+        again = enrich_all(world)
         assert again.unknown == 1
         paths = calls(world)
         assert next(path for path in paths if path.startswith("/tracks/")) == f"/tracks/{unknown}"
         assert {f"/tracks/{each}" for each in tracks} < set(paths)
+
+
+def test_albums_wait_for_tracks_and_artists_and_the_stale_for_all_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """The asset of tracks and albums runs first, and the budget may end in any call."""
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        old, new = some_tracks(world, 2)
+        named(world, tmp_path, {old: 1})
+        enrich_all(world)
+        world.at(NOW + timedelta(days=31))
+        named(world, tmp_path, {old: 1, new: 1})
+        calls(world)
+        kinds = []
+        while enrich(world, TRACK_KINDS, 1).calls + enrich(world, ARTIST_KINDS, 1).calls:
+            kinds += [path.split("/")[1] for path in calls(world)]
+        # One new track, its artists, its album; and then what is a month old.
+        first_album = kinds.index("albums")
+        assert (kinds[0], set(kinds[1:first_album])) == ("tracks", {"artists"})
+        assert set(kinds[first_album + 1 :]) == {"tracks", "albums", "artists"}
+        assert (kinds.count("tracks"), kinds.count("albums")) == (2, 2)
+
+
+def test_a_run_makes_no_more_calls_than_it_may_and_counts_those_that_brought_nothing(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        unknown = [f"{number:022}" for number in range(30)]
+        named(world, tmp_path, dict.fromkeys([*some_tracks(world, 9), *unknown], 1))
+        calls(world)
+        # The first of them is refused: Development Mode has no call for several.
+        first = enrich(world, TRACK_KINDS, 10)
+        assert len(calls(world)) == first.calls == 10
+        assert first.unknown == 9
+        assert first.stopped == "10 calls are enough for one run."
+        fault(world, path="/v1/tracks/*", status=503, body="busy", count=1)
+        second = enrich(world, TRACK_KINDS)
+        assert len(calls(world)) == second.calls == 31
+
+
+def test_an_id_that_is_answered_with_another_or_with_none_is_asked_for_once_a_month(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """It was asked for before: the old word of it must not pass for an answer of now, or the run asks without end."""
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        another, nameless, relinked = (f"{number:022}" for number in range(3))
+        named(world, tmp_path, dict.fromkeys([another, nameless, relinked], 1))
+        assert enrich(world, TRACK_KINDS).unknown == 3
+        world.at(NOW + timedelta(days=31))
+        found = {"id": some_tracks(world, 1)[0], "name": "The same song", "type": "track"}
+        fault(world, path=f"/v1/tracks/{another}", body=found)
+        fault(world, path=f"/v1/tracks/{nameless}", body={"name": "without an id"})
+        fault(world, path=f"/v1/tracks/{relinked}", body=found | {"linked_from": {"id": relinked, "type": "track"}})
+        calls(world)
+        assert enrich(world, TRACK_KINDS, 20).calls == len(calls(world)) == 4
+        assert world.rows(
+            "select id, is_unknown from ops.catalog_fetches where id = any(%s) order by id",
+            ([another, nameless, relinked],),
+        ) == [(another, True), (nameless, True), (relinked, False)]
+        assert enrich(world, TRACK_KINDS, 20).calls == 0
 
 
 def test_what_changed_is_a_version_and_a_renamed_artist_is_one_artist_with_a_history(
@@ -127,7 +199,7 @@ def test_what_changed_is_a_version_and_a_renamed_artist_is_one_artist_with_a_his
     with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
         [track_id] = some_tracks(world, 1)
         named(world, tmp_path, {track_id: 1})
-        enrich(world)
+        enrich_all(world)
         [(artist_id, name)] = world.rows(
             "select artist_id, name from raw.artists inner join raw.track_artists using (artist_id) where position = 1"
         )
@@ -174,7 +246,7 @@ def test_a_run_that_fails_in_the_middle_keeps_what_it_got_and_says_why(
         world.build()
         quota = {"error": {"status": 429, "message": "Too many requests", "reason": "QUOTA_EXCEEDED"}}
         fault(world, path=f"/v1/tracks/{tracks[3]}", status=429, body=quota, headers={"retry-after": "48925"})
-        done = enrich(world)
+        done = enrich_all(world)
         assert "used up its daily quota" in str(done.stopped)
         assert world.rows("select count(*) from raw.tracks") == [(3,)]
         chosen = world.settings()
@@ -182,7 +254,7 @@ def test_a_run_that_fails_in_the_middle_keeps_what_it_got_and_says_why(
         assert "quota" in str(nothing_to_do(without_genres, warehouse, clock_from(chosen)))
         no_faults(world)
         world.at(NOW + DAY)
-        assert not enrich(world).stopped
+        assert not enrich_all(world).stopped
         assert world.rows("select count(*) from raw.tracks") == [(5,)]
 
 
@@ -217,7 +289,7 @@ def test_landed_answers_give_the_same_rows_in_any_order(
         named(world, tmp_path, dict.fromkeys(some_tracks(world, 30), 1))
         for days in (0, 31, 62):
             world.at(NOW + timedelta(days=days))
-            enrich(world)
+            enrich_all(world)
             requests.post(
                 f"{world.simulator.url}/_sim/app", json={"tier": "new_dev" if days else "extended"}, timeout=10
             ).raise_for_status()
@@ -257,6 +329,40 @@ def test_what_cannot_be_read_goes_to_quarantine_and_the_others_load(
         assert enrich(world, ("track",)).calls == 0
 
 
+def test_the_sensor_says_when_nobody_is_connected_and_when_the_budget_is_spent(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    config = SimulatorConfig(at=NOW, plays_a_day=0)
+    budget = {"SPOTIFY_DAILY_REQUEST_BUDGET": "120", "MUSICBRAINZ_URL": "none"}
+    with installation(monkeypatch, warehouse, tmp_path / "home", config, **budget) as world:
+        named(world, tmp_path, dict.fromkeys(some_tracks(world, 20), 1))
+
+        def why() -> str | None:
+            chosen = world.settings()
+            return nothing_to_do(chosen, warehouse, clock_from(chosen))
+
+        assert why() is None
+        done = enrich(world, TRACK_KINDS)
+        assert done.calls == 17
+        assert not done.failed
+        assert why() == done.stopped
+        assert "The budget of 120 requests in 24 hours leaves none for enrichment until" in str(done.stopped)
+        world.at(NOW + DAY)
+        assert why() is None
+        with warehouse.connect() as connection:
+            connection.execute("update ops.listeners set status = 'needs_login'")
+        assert why() == enrich(world, TRACK_KINDS).stopped == "Nobody is connected, so Spotify can't be asked."
+
+
+def test_polled_tracks_cost_no_call(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW)) as world:
+        world.tick_without_dagster(build=False)
+        assert world.rows("select count(*) > 20 from raw.tracks where isrc is not null") == [(True,)]
+        calls(world)
+        enrich_all(world)
+        assert {path.split("/")[1] for path in calls(world)} == {"artists", "albums"}
+
+
 def test_within_a_budget_the_share_of_described_listening_grows_day_by_day_and_polling_is_never_late(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -286,7 +392,9 @@ def test_within_a_budget_the_share_of_described_listening_grows_day_by_day_and_p
                 polled = world.tick_without_dagster(build=False)
                 late += [*polled.failures, *polled.waiting]
                 if tick % 3 == 0:
-                    enrich(world, ALL, 40)  # more at once would wait for a window of 30 seconds, in a standing time
+                    # More at once would wait for a window of 30 seconds, in a standing time.
+                    enrich(world, TRACK_KINDS, 20)
+                    enrich(world, ARTIST_KINDS, 20)
                 at += DAY / size(12, 48)
             log = simulator.world.log.requests
             asked += [call.at for call in log if call.path.startswith("/v1/")]
@@ -318,13 +426,13 @@ def test_an_extended_app_needs_a_thirtieth_of_the_calls(
         take_in(world, export)
         world.build()
         calls(world)
-        made: dict[str, int] = {}
-        for kind in ALL:
-            enrich(world, (kind,))
-            made[kind] = len(calls(world))
+        enrich_all(world)
+        asked = calls(world)
+        made = {kind: asked.count(f"/{kind}s") for kind in COLUMNS}
+        assert sum(made.values()) == len(asked)
         things = {
             kind: int(str(world.rows(f"select count(*) from ops.catalog_fetches where kind = '{kind}'")[0][0]))
-            for kind in ALL
+            for kind in COLUMNS
         }
         print(json.dumps({"things": things, "calls": made}))
         assert not _waiting(world)

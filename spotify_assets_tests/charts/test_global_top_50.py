@@ -10,8 +10,8 @@ import requests
 
 from spotify_assets.charts.attempt import attempt
 from spotify_assets.charts.loading import load_charts
-from spotify_assets.charts.sources import open_sources
-from spotify_assets.cli.runs import run_job
+from spotify_assets.charts.sources import WORLDWIDE, open_sources
+from spotify_assets.cli.runs import dagster_history, run_job
 from spotify_assets.clock import clock_from
 from spotify_assets.errors import UserError
 from spotify_assets.fetched import ASKED_ON_TAG
@@ -53,6 +53,17 @@ def ask_below_dagster(world: World) -> str:
     return " ".join([*(outcome.said for outcome in done.outcomes), *(["Done."] if done.is_done else [])])
 
 
+def last_verdict(world: World) -> tuple[bool, str]:
+    """What the check `first_source_answered` says now in Dagster's history, be it of a run that failed."""
+    key = dg.AssetCheckKey(dg.AssetKey("global_top_50"), "first_source_answered")
+    with dagster_history(world.settings()) as history:
+        [record] = history.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert record.event
+        assert record.event.dagster_event
+        check = record.event.dagster_event.asset_check_evaluation_data
+    return check.passed, str(check.description)
+
+
 def stored(world: World) -> list[tuple[object, ...]]:
     return world.rows(
         "select source, chart_date::text, count(*) from raw.chart_entries group by source, chart_date order by 1, 2"
@@ -70,7 +81,7 @@ def test_attempts_go_on_until_the_first_source_has_a_newer_chart_and_the_other_s
     world.at(datetime(2026, 3, 6, 1, tzinfo=UTC))
     known = "kworb has the chart of 2026-03-04, which is known."
     assert ask_below_dagster(world) == f"{known} deezer has the chart of 2026-03-06."
-    assert ask_below_dagster(world) == known
+    assert ask_below_dagster(world) == f"{known} deezer has stood in today already."
     world.at(datetime(2026, 3, 6, 18, tzinfo=UTC))
     assert ask_below_dagster(world) == "kworb has the chart of 2026-03-05. Done."
     # By hand somebody may ask again: it stays done.
@@ -91,7 +102,26 @@ def test_where_the_first_source_fails_the_next_stands_in_and_a_check_warns(world
     assert "deezer has the chart of 2026-03-04." in said
     assert not checks["first_source_answered"].passed
     assert not checks["chart_is_recent"].passed
+    # Half an hour later nothing new is to be had of Deezer, and nothing more is wrong than before.
+    world.at(MORNING + timedelta(minutes=30))
+    said, checks = ask(world)
+    assert said.startswith("kworb gave no usable answer (HTTP 503, 4 tries)")
+    assert said.endswith("deezer has stood in today already.")
+    assert not checks["first_source_answered"].passed
+    assert checks["first_source_answered"].severity == dg.AssetCheckSeverity.WARN
     assert stored(world) == [("deezer", "2026-03-04", 50)]
+
+
+def test_a_source_that_gave_a_chart_this_morning_may_fail_later_in_the_day(world: World) -> None:
+    ask_below_dagster(world)
+    world.at(datetime(2026, 3, 5, 1, tzinfo=UTC))
+    ask_below_dagster(world)
+    fault(world, path=KWORB, status=503, body="busy")
+    fault(world, path=DEEZER, status=503, body="busy")
+    without_waits(world)
+    said, checks = ask(world)
+    assert said.startswith("kworb gave no usable answer")
+    assert not checks["first_source_answered"].passed
 
 
 def test_where_all_sources_fail_the_run_says_so_and_what_was_stored_stays(world: World) -> None:
@@ -100,12 +130,29 @@ def test_where_all_sources_fail_the_run_says_so_and_what_was_stored_stays(world:
     world.at(MORNING + timedelta(days=1))
     without_waits(world)
     fault(world, path=KWORB, cut=True)
-    fault(world, path=DEEZER, body={"error": {"type": "Exception", "message": "Quota limit exceeded", "code": 4}})
-    with pytest.raises(UserError, match=r"kworb gave no usable answer .* Deezer refused its chart \(Quota limit"):
+    fault(world, path=DEEZER, status=404, body="no")
+    with pytest.raises(UserError, match=r"kworb gave no usable answer .* Deezer gave no usable answer \(HTTP 404"):
         ask(world)
+    passed, sentence = last_verdict(world)
+    assert not passed
+    assert sentence.startswith("kworb gave no usable answer")
     assert snapshot(world.warehouse, "raw") == before
     no_faults(world)
     assert "2026-03-03" in ask(world)[0]
+
+
+def test_deezer_s_quota_is_an_answer_like_any_other_and_no_chart(world: World) -> None:
+    app, chart = f"{world.simulator.url}/_sim/app", f"{world.simulator.url}/deezer/playlist/{WORLDWIDE}/tracks"
+    requests.post(app, json={"deezer_over_quota": True}, timeout=10).raise_for_status()
+    answer = requests.get(chart, timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (200, 4)
+    fault(world, path=KWORB, status=404, body="no")
+    refused = "Deezer refused its chart (Quota limit exceeded): it is asked later."
+    assert ask_below_dagster(world).endswith(refused)
+    # Nothing landed: an answer that refuses is no page.
+    assert list(open_lake(world.settings()).list("charts/")) == []
+    requests.post(app, json={"deezer_over_quota": False}, timeout=10).raise_for_status()
+    assert ask_below_dagster(world).endswith("deezer has the chart of 2026-03-04.")
 
 
 def test_a_page_that_has_changed_its_shape_fails_with_a_sentence_and_leaves_the_last_good_chart(world: World) -> None:
@@ -116,6 +163,7 @@ def test_a_page_that_has_changed_its_shape_fails_with_a_sentence_and_leaves_the_
     with pytest.raises(UserError, match="kworb's page is not what it was: row 1 has 12 columns") as failed:
         ask(world)
     assert "deezer has the chart of 2026-03-05." in str(failed.value)
+    assert last_verdict(world) == (False, str(failed.value))
     assert [row for row in stored(world) if row[0] == "kworb"] == [("kworb", "2026-03-02", 50)]
     assert [reason for (reason,) in world.rows("select reason from raw.quarantine")]
     requests.post(app, json={"kworb_table": "usual"}, timeout=10).raise_for_status()

@@ -77,6 +77,36 @@ def test_incremental_builds_equal_a_full_rebuild_row_for_row(builder: Builder, r
             assert builder.everything() == incremental
 
 
+def test_an_artist_gets_and_loses_genres_with_the_tracks_by_whose_isrc_they_are_known(
+    builder: Builder, raw: Raw
+) -> None:
+    """Nothing changes of the artist: only which tracks credit them."""
+    builder.execute("insert into raw.musicbrainz_isrcs values ('GBALB8300001', 'mbid', 'Who')")
+    builder.execute("insert into raw.musicbrainz_tags values ('mbid', 'rock', 3)")
+    builder.execute("insert into raw.musicbrainz_genres values ('rock')")
+    play = ("ada", "2026-03-01 10:00:00+00", "a")
+    raw.load([play], tracks={"a": ("A", 180_000, None, ["who"])}, artists={"who": "Who", "other": "Other"})
+    builder.build()
+    genres: LiteralString = "select genres from marts.dim_artists where artist_id = 'who'"
+    assert builder.rows(genres) == [(None,)]
+
+    raw.load(tracks={"b": ("B", 180_000, None, ["who"])}, isrcs={"b": "GBALB8300001"})
+    builder.execute(
+        "insert into raw.track_versions (track_id, content_hash, valid_from, lake_key, artist_ids) "
+        "values ('b', '1', '2026-03-01Z', 'key', '{who}')"
+    )
+    builder.build()
+    assert builder.rows(genres) == [(["rock"],)]
+    incremental = builder.everything()
+    builder.rebuild()
+    assert builder.everything() == incremental
+
+    raw.load(tracks={"b": ("B", 180_000, None, ["other"])})
+    builder.build()
+    assert builder.rows("select is_full from ops.builds order by build_id desc limit 1") == [(False,)]
+    assert builder.rows(genres) == [(None,)]
+
+
 def test_nothing_changed_means_no_build(builder: Builder, raw: Raw) -> None:
     raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
     assert builder.build().kind == "built"

@@ -1,5 +1,9 @@
 """Tracks that are one recording are counted together where that is asked for, by rules that can be undone."""
 
+import shutil
+from pathlib import Path
+
+from spotify_assets.modelling.project import Project, code_hash
 from spotify_assets_tests.modelling.conftest import Builder, Raw
 
 SINGLE, ALBUM, DELUXE, OTHER, NAMED, TWIN = (
@@ -41,10 +45,26 @@ def test_recordings_are_grouped_by_isrc_else_by_title_artist_and_length(builder:
     assert builder.rows(
         f"select plays from marts.top_tracks where track_id = '{ALBUM}' and period_kind = 'all_time'"
     ) == [(2,)]
-    # A correction by hand, and its undoing.
-    with raw.warehouse.connect() as connection:
-        connection.execute("insert into staging.recording_corrections values (%s, 'mine')", (DELUXE,))
-    assert recordings(builder)[DELUXE] == "mine"
-    with raw.warehouse.connect() as connection:
-        connection.execute("delete from staging.recording_corrections")
-    assert recordings(builder)[DELUXE] == one
+
+
+def test_a_line_in_the_seed_corrects_a_recording_and_taking_it_out_undoes_that(
+    builder: Builder, raw: Raw, tmp_path: Path
+) -> None:
+    raw.load(
+        [("ada", "2026-03-01 10:00:00+00", SINGLE), ("ada", "2026-03-01 11:00:00+00", DELUXE)],
+        tracks={track: ("Song", 180_000, None, ["x"]) for track in (SINGLE, DELUXE)},
+        isrcs={SINGLE: "DEA012600001", DELUXE: "DEA012600001"},
+        artists={"x": "The X"},
+    )
+    copied = tmp_path / "dbt_project"
+    shutil.copytree(builder.project.directory, copied)
+    seed = copied / "seeds" / "recording_corrections.csv"
+    as_it_was = seed.read_text()
+    one = "isrc:DEA012600001"
+    for text, recording_of_deluxe in ((as_it_was, one), (f"{as_it_was}{DELUXE},mine\n", "mine"), (as_it_was, one)):
+        seed.write_text(text)
+        built = Builder(builder.warehouse, Project(copied, builder.project.home, code_hash(copied)))
+        assert built.build().broken == []
+        assert recordings(built) == {SINGLE: one, DELUXE: recording_of_deluxe}
+        counted = built.rows("select plays from marts.top_recordings where period_kind = 'all_time'")
+        assert counted == ([(2,)] if recording_of_deluxe == one else [(1,), (1,)])

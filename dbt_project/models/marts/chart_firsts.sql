@@ -6,6 +6,7 @@ with charted as (
         history.chart,
         coalesce(history.recording_id, history.track_id) as recording_key,
         min(history.chart_date) as first_charted_on,
+        min(min(history.chart_date)) over (partition by history.source, history.chart) as series_begins_on,
         min(history.position) as best_position
     from {{ ref('chart_history') }} as history
     where history.track_id is not null
@@ -16,6 +17,7 @@ heard as (
     select
         periods.user_id,
         coalesce(recordings.recording_id, periods.track_key) as recording_key,
+        min(periods.first_local_date) as first_heard_on,
         min(periods.first_played_at) as first_played_at,
         sum(periods.plays)::integer as plays
     from {{ ref('track_periods') }} as periods
@@ -33,8 +35,13 @@ select
     named.title,
     named.main_artist_name,
     heard.first_played_at,
+    heard.first_heard_on,
     charted.first_charted_on,
-    charted.first_charted_on - (heard.first_played_at at time zone 'UTC')::date as days_before_the_world,
+    -- What stands on the first chart that is stored may have been on charts for years.
+    case
+        when charted.first_charted_on > charted.series_begins_on
+            then charted.first_charted_on - heard.first_heard_on
+    end as days_before_the_world,
     charted.best_position,
     heard.plays
 from charted

@@ -3,7 +3,16 @@
 -- Charts are numbered within their series: the one before is of the last date that is stored, be it a day ago or two.
 with numbered as (
     select
-        entries.*,
+        entries.source,
+        entries.chart,
+        entries.chart_date,
+        entries.position,
+        entries.date_is_fetch_day,
+        entries.entry_key,
+        entries.track_id,
+        entries.title,
+        entries.artists,
+        entries.streams,
         dense_rank() over (
             partition by entries.source, entries.chart
             order by entries.chart_date

@@ -50,7 +50,7 @@ select
     )::numeric(5, 4) as share_of_time,
     count(charted.recording_key)::integer as recordings_on_chart,
     count(*) filter (where firsts.days_before_the_world > 0)::integer as heard_before_the_world,
-    count(*) filter (where firsts.days_before_the_world <= 0)::integer as heard_after_the_world
+    count(*) filter (where firsts.first_heard_on >= firsts.first_charted_on)::integer as heard_after_the_world
 from heard
 inner join months
     on heard.month_start = months.month_start

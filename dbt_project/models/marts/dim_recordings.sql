@@ -5,7 +5,13 @@ with members as (
     select
         recordings.recording_id,
         recordings.grouped_by,
-        tracks.*,
+        tracks.track_id,
+        tracks.track_name,
+        tracks.main_artist_id,
+        tracks.main_artist_name,
+        tracks.duration_ms,
+        tracks.release_year,
+        tracks.isrc,
         row_number() over (
             partition by recordings.recording_id
             order by tracks.is_only_named asc, tracks.release_date asc nulls last, tracks.track_id asc

@@ -8,58 +8,86 @@ with tracks as (
             when upper(replace(tracks.isrc, '-', '')) ~ '^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$'
                 then upper(replace(tracks.isrc, '-', ''))
         end as isrc,
+        -- Only the artist credited first: who else is named differs between the releases of one recording.
         {{ recording_title('tracks.track_name') }} || chr(31)
         || {{ normalized('tracks.main_artist_name') }} as name_key
     from {{ ref('dim_tracks') }} as tracks
 ),
 
-by_isrc as (
+measured as (
     select
+        track_id,
+        duration_ms,
         isrc,
         name_key,
-        min(duration_ms) as shortest_ms,
-        max(duration_ms) as longest_ms
+        duration_ms - lag(duration_ms) over (partition by name_key order by duration_ms) > 2000 as begins_group
     from tracks
-    where isrc is not null and name_key is not null
-    group by isrc, name_key
+    where name_key is not null and duration_ms is not null
 ),
 
--- A track that bears no ISRC is a recording that does, where just one fits title, artist and, as far as known, length.
-fitting as (
+-- Tracks of one title and artist whose lengths follow each other without a gap of more than two seconds.
+grouped as (
+    select
+        track_id,
+        duration_ms,
+        isrc,
+        name_key,
+        count(*) filter (where begins_group) over (partition by name_key order by duration_ms) as group_number
+    from measured
+),
+
+-- Where a group knows just one ISRC, that is what its other tracks are, too.
+groups as (
+    select
+        name_key,
+        group_number,
+        case
+            when min(isrc) = max(isrc) then 'isrc:' || min(isrc)
+            else 'name:' || md5(name_key || chr(31) || min(duration_ms)::text)
+        end as recording_id
+    from grouped
+    group by name_key, group_number
+),
+
+found as (
     select
         tracks.track_id,
-        min(by_isrc.isrc) as isrc
+        tracks.isrc,
+        tracks.name_key,
+        coalesce('isrc:' || tracks.isrc, groups.recording_id) as recording_id
     from tracks
-    inner join by_isrc
-        on tracks.name_key = by_isrc.name_key
-    where
-        tracks.isrc is null
-        and (
-            tracks.duration_ms is null
-            or tracks.duration_ms between by_isrc.shortest_ms - 2000 and by_isrc.longest_ms + 2000
-        )
-    group by tracks.track_id
-    having count(*) = 1
+    left join grouped
+        on tracks.track_id = grouped.track_id
+    left join groups
+        on
+            grouped.name_key = groups.name_key
+            and grouped.group_number = groups.group_number
+),
+
+-- A track of unknown length is the only recording of its title and artist, where there is just one.
+fitting as (
+    select
+        name_key,
+        min(recording_id) as recording_id
+    from found
+    where name_key is not null and recording_id is not null
+    group by name_key
+    having min(recording_id) = max(recording_id)
 )
 
 select
-    tracks.track_id,
-    case
-        when corrections.recording_id is not null then corrections.recording_id
-        when tracks.isrc is not null then 'isrc:' || tracks.isrc
-        when fitting.isrc is not null then 'isrc:' || fitting.isrc
-        when tracks.name_key is not null
-            then 'name:' || md5(tracks.name_key || chr(31) || coalesce((tracks.duration_ms / 2000)::text, ''))
-        else 'track:' || tracks.track_id
-    end as recording_id,
+    found.track_id,
+    coalesce(
+        corrections.recording_id, found.recording_id, fitting.recording_id, 'track:' || found.track_id
+    ) as recording_id,
     case
         when corrections.recording_id is not null then 'correction'
-        when tracks.isrc is not null then 'isrc'
-        when fitting.isrc is not null or tracks.name_key is not null then 'name'
+        when found.isrc is not null then 'isrc'
+        when found.recording_id is not null or fitting.recording_id is not null then 'name'
         else 'alone'
     end as grouped_by
-from tracks
+from found
 left join fitting
-    on tracks.track_id = fitting.track_id
+    on found.name_key = fitting.name_key
 left join {{ ref('recording_corrections') }} as corrections
-    on tracks.track_id = corrections.track_id
+    on found.track_id = corrections.track_id

@@ -4,7 +4,7 @@ import dagster as dg
 
 from spotify_assets.listening.exports.assets import parse_partition
 from spotify_assets.listening.exports.lake_exports import all_keys, folder_of
-from spotify_assets.questions import PARTITION_TAG, About, Question, check_of
+from spotify_assets.questions import PARTITION_TAG, About, Question, check_of, nothing_is_quarantined
 from spotify_assets.storage.lake import Lake, is_key
 from spotify_assets.storage.landed import not_loaded
 from spotify_assets.storage.warehouse import Warehouse
@@ -46,19 +46,7 @@ _QUESTIONS = (
         severity=dg.AssetCheckSeverity.ERROR,
         blocking=True,
     ),
-    Question(
-        name="nothing_is_quarantined",
-        description="Everything in the exports could be read.",
-        query="""
-            select q.lake_key, q.position, q.reason
-            from raw.quarantine as q
-            inner join files as f using (lake_key)
-        """,
-        columns=("lake_key", "where", "why"),
-        found="{count} things in the exports could not be read; the rest is loaded, and they load when the export is "
-        "materialized with a parser that can read them.",
-        severity=dg.AssetCheckSeverity.WARN,
-    ),
+    nothing_is_quarantined("files", "exports", "load when the export is materialized with a parser that can read them"),
 )
 
 

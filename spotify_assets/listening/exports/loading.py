@@ -15,10 +15,10 @@ from spotify_assets.errors import LakeUnavailable
 from spotify_assets.listening.exports.manifest import DATASET, ExportMember, export_hash, is_manifest, read_manifest
 from spotify_assets.listening.exports.recognition import kind_of
 from spotify_assets.listening.exports.rows import COLUMNS, FileRows, TrackNames
-from spotify_assets.listening.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.reading import Fault
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, LakeKey, parse_key
+from spotify_assets.storage.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
 Days = set[tuple[str, date]]

@@ -110,13 +110,15 @@ from raw.track_artists as credits
 inner join raw.artists as artists on artists.artist_id = credits.artist_id
 inner join raw.tracks as tracks on tracks.track_id = credits.track_id
 inner join raw.musicbrainz_isrcs as named on named.isrc = upper(replace(tracks.isrc, '-', ''))
-where regexp_replace(lower(normalize(artists.name, nfkc)), '[^[:alnum:]]+', '', 'g')
+-- A name of signs only leaves nothing to compare, and equals no other.
+where nullif(regexp_replace(lower(normalize(artists.name, nfkc)), '[^[:alnum:]]+', '', 'g'), '')
     = regexp_replace(lower(normalize(named.name, nfkc)), '[^[:alnum:]]+', '', 'g')
     and not exists (
         select from raw.musicbrainz_addresses as known where known.artist_id = credits.artist_id having count(*) = 1
     )
-group by credits.artist_id;
-comment on view raw.artist_mbids is 'The MusicBrainz artist of a Spotify artist: by its address, else by an ISRC and an equal name.';
+group by credits.artist_id
+having count(distinct named.mbid) = 1;
+comment on view raw.artist_mbids is 'The MusicBrainz artist of a Spotify artist: by its address, else by an ISRC and an equal name; more than one says nothing.';
 
 create view raw.artist_genres as
 select artist_id, 'spotify' as source, genre, null::integer as votes, 'Spotify Developer Terms' as licence
