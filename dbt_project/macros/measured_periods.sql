@@ -15,10 +15,7 @@
             true as is_current,
             {%- endif %}
             track_key,
-            {{ measures() | join(',\n            ') }},
-            first_local_date,
-            last_local_date,
-            days
+            {{ measures() }}
         from {{ ref(model_name) }}
         {% if before -%}
         union all
@@ -28,10 +25,7 @@
             next_{{ start }} as period_start,
             false as is_current,
             track_key,
-            {{ measures() | join(',\n            ') }},
-            first_local_date,
-            last_local_date,
-            days
+            {{ measures() }}
         from {{ ref(model_name) }}
         where next_{{ start }} is not null
         {% endif -%}
@@ -59,20 +53,20 @@
 {%- endmacro %}
 
 {#- What `ranked` needs of rows that `measured_periods(before=true)` gives: sums of the period, and of the one before it. -#}
-{% macro summed_with_before(rows) -%}
-        coalesce(sum({{ rows }}.streams) filter (where {{ rows }}.is_current), 0)::integer as streams,
-        coalesce(sum({{ rows }}.plays) filter (where {{ rows }}.is_current), 0)::integer as plays,
-        coalesce(sum({{ rows }}.ms_listened) filter (where {{ rows }}.is_current), 0)::bigint as ms_listened,
-        coalesce(sum({{ rows }}.ms_estimated) filter (where {{ rows }}.is_current), 0)::bigint as ms_estimated,
-        coalesce(sum({{ rows }}.completed) filter (where {{ rows }}.is_current), 0)::integer as completed,
-        coalesce(sum({{ rows }}.skipped) filter (where {{ rows }}.is_current), 0)::integer as skipped,
-        coalesce(sum({{ rows }}.ends_known) filter (where {{ rows }}.is_current), 0)::integer as ends_known,
-        min({{ rows }}.first_played_at) filter (where {{ rows }}.is_current) as first_played_at,
-        max({{ rows }}.last_played_at) filter (where {{ rows }}.is_current) as last_played_at,
-        min({{ rows }}.first_local_date) filter (where {{ rows }}.is_current) as first_local_date,
-        max({{ rows }}.last_local_date) filter (where {{ rows }}.is_current) as last_local_date,
-        (sum({{ rows }}.plays) filter (where not {{ rows }}.is_current))::integer as plays_before,
-        (sum({{ rows }}.ms_listened) filter (where not {{ rows }}.is_current))::bigint as ms_before
+{% macro summed_with_before() -%}
+        coalesce(sum(streams) filter (where is_current), 0)::integer as streams,
+        coalesce(sum(plays) filter (where is_current), 0)::integer as plays,
+        coalesce(sum(ms_listened) filter (where is_current), 0)::bigint as ms_listened,
+        coalesce(sum(ms_estimated) filter (where is_current), 0)::bigint as ms_estimated,
+        coalesce(sum(completed) filter (where is_current), 0)::integer as completed,
+        coalesce(sum(skipped) filter (where is_current), 0)::integer as skipped,
+        coalesce(sum(ends_known) filter (where is_current), 0)::integer as ends_known,
+        min(first_played_at) filter (where is_current) as first_played_at,
+        max(last_played_at) filter (where is_current) as last_played_at,
+        min(first_local_date) filter (where is_current) as first_local_date,
+        max(last_local_date) filter (where is_current) as last_local_date,
+        (sum(plays) filter (where not is_current))::integer as plays_before,
+        (sum(ms_listened) filter (where not is_current))::bigint as ms_before
 {%- endmacro %}
 
 {#- The columns that all tops have behind their names. -#}

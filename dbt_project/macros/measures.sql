@@ -12,14 +12,17 @@
     max(played_at) as last_played_at
 {%- endmacro %}
 
-{% macro measures() -%}
-    {{ return([
+{#- Their names, and those of the dates that periods keep beside them. -#}
+{% macro measures(of='') -%}
+    {% for name in [
         'streams', 'plays', 'ms_listened', 'ms_estimated', 'plays_of_unknown_length', 'completed', 'skipped', 'ends_known',
-        'first_played_at', 'last_played_at',
-    ]) }}
+        'first_played_at', 'last_played_at', 'first_local_date', 'last_local_date', 'days',
+    ] -%}
+    {{ of }}{{ name }}{{ ', ' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}
 
-{% macro added_up() -%}
+{% macro added_up(dates=false) -%}
     sum(streams)::integer as streams,
     sum(plays)::integer as plays,
     sum(ms_listened)::bigint as ms_listened,
@@ -30,6 +33,11 @@
     sum(ends_known)::integer as ends_known,
     min(first_played_at) as first_played_at,
     max(last_played_at) as last_played_at
+    {%- if dates %},
+    min(first_local_date) as first_local_date,
+    max(last_local_date) as last_local_date,
+    sum(days)::integer as days
+    {%- endif %}
 {%- endmacro %}
 
 {#- Whether what was once new was still heard some weeks later; null where that can't be known yet. -#}

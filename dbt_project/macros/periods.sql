@@ -31,10 +31,6 @@
     end
 {%- endmacro %}
 
-{% macro period_kinds() -%}
-    {{ return(['day', 'week', 'month', 'quarter', 'year', 'all_time']) }}
-{%- endmacro %}
-
 {#- The first local date of the period that holds a local date. -#}
 {% macro start_of(kind, local_date) -%}
     {%- if kind == 'day' -%} {{ local_date }}

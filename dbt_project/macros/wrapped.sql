@@ -2,7 +2,7 @@
 {% macro place(key) -%}
     row_number() over (
         partition by user_id, period_kind, period_start
-        order by plays desc, ms_listened desc, {{ key }} collate "C"
+        order by plays desc, ms_listened desc, {{ key }} collate "C" asc
     )
 {%- endmacro %}
 

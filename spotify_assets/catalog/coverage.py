@@ -32,7 +32,7 @@ class Coverage:
 
 
 def coverage(warehouse: Warehouse) -> Coverage:
-    """Looks at the stored rows; all zero before the first build. Of what only polls saw the length of the track is counted."""
+    """Looks at the stored rows; all zero before the first build. What only polls saw is as long as its track."""
     with warehouse.connect() as connection:
         if connection.execute("select to_regclass('marts.track_periods') is null").fetchone() == (True,):
             return Coverage()

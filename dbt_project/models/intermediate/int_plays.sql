@@ -158,7 +158,7 @@ select
         else started_at_latest
     end::timestamptz (3) as started_at,
     ms_played,
-    -- Of what the API alone saw nothing but the track's length is known; a look for each of these, and not for the others.
+    -- Of what the API alone saw only the track's length is known; a look for each of these, and not for the others.
     coalesce(
         ms_played,
         (

@@ -9,15 +9,15 @@ with heard as (
 )
 
 select
-    user_id,
-    artist_key,
-    artist_id,
-    artist_name,
-    first_local_date as discovered_on,
-    last_local_date as last_heard_on,
-    tracks,
-    plays,
-    streams,
-    ms_listened,
+    heard.user_id,
+    heard.artist_key,
+    heard.artist_id,
+    heard.artist_name,
+    heard.first_local_date as discovered_on,
+    heard.last_local_date as last_heard_on,
+    heard.tracks,
+    heard.plays,
+    heard.streams,
+    heard.ms_listened,
     {{ has_stayed('heard') }} as has_stayed
 from heard

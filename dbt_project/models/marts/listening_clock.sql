@@ -28,5 +28,8 @@ select
     plays,
     streams,
     ms_listened,
-    {{ share('ms_listened', 'sum(ms_listened) over (partition by user_id, period_kind, period_start)') }} as share_of_time
+    {{ share(
+        'ms_listened',
+        'sum(ms_listened) over (partition by user_id, period_kind, period_start)'
+    ) }} as share_of_time
 from summed

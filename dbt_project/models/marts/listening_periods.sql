@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 with summed as (
-    {% for kind in period_kinds() -%}
+    {% for kind in ['day', 'week', 'month', 'quarter', 'year', 'all_time'] -%}
     select
         user_id,
         '{{ kind }}' as period_kind,

@@ -4,8 +4,6 @@
     indexes=[{'columns': ['user_id', 'track_key', 'started_on'], 'unique': true}],
 ) }}
 
-{% set reach = var('obsession_days') - 1 -%}
-
 with days as (
     select
         rows_of.user_id,
@@ -19,7 +17,7 @@ with days as (
     window within as (
         partition by rows_of.user_id, rows_of.track_key
         order by rows_of.local_date
-        range between interval '{{ reach }} days' preceding and current row
+        range between interval '{{ var("obsession_days_before") }} days' preceding and current row
     )
 ),
 

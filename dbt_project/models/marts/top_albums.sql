@@ -19,7 +19,7 @@ summed as (
         period_start,
         album_key,
         count(*) filter (where is_current)::integer as tracks,
-        {{ summed_with_before('collected') }}
+        {{ summed_with_before() }}
     from collected
     where album_key is not null
     group by

@@ -27,7 +27,7 @@ summed as (
         period_start,
         artist_key,
         count(*) filter (where is_current)::integer as tracks,
-        {{ summed_with_before('credited') }}
+        {{ summed_with_before() }}
     from credited
     where artist_key is not null
     group by

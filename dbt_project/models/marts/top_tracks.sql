@@ -2,17 +2,17 @@
 
 with summed as (
     select
-        measured.user_id,
-        measured.period_kind,
-        measured.period_start,
-        measured.track_key,
-        {{ summed_with_before('measured') }}
+        user_id,
+        period_kind,
+        period_start,
+        track_key,
+        {{ summed_with_before() }}
     from {{ measured_periods(before=true) }} as measured
     group by
-        measured.user_id,
-        measured.period_kind,
-        measured.period_start,
-        measured.track_key
+        user_id,
+        period_kind,
+        period_start,
+        track_key
 ),
 
 {{ ranked() }}

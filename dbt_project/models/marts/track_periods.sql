@@ -9,14 +9,6 @@
 ) }}
 
 {#- Each kind comes from the next shorter one, so that of a listener and track there are few rows to sum. -#}
-{% set kept = measures() + ['first_local_date', 'last_local_date', 'days'] -%}
-{% set sums -%}
-        {{ added_up() | replace('\n    ', '\n        ') }},
-        min(first_local_date) as first_local_date,
-        max(last_local_date) as last_local_date,
-        sum(days)::integer as days
-{%- endset %}
-
 with
 {% for kind in ['week', 'month'] -%}
 {{ kind }}s as (
@@ -24,7 +16,7 @@ with
         days.user_id,
         date_trunc('{{ kind }}', days.local_date::timestamp)::date as period_start,
         days.track_key,
-        {{ sums }}
+        {{ added_up(dates=true) }}
     from {{ scoped(ref('track_days'), 'days_of_' ~ kind ~ 's') }} as days
     {% if is_incremental() %}
     inner join ops.scope_listener_tracks as touched
@@ -46,7 +38,7 @@ with
         stored.user_id,
         stored.period_start,
         stored.track_key,
-        stored.{{ kept | join(',\n        stored.') }}
+        {{ measures('stored.') }}
     from {{ rows_in_scope(this, part ~ 's_of_' ~ kind ~ 's') }} as stored
     where
         not exists (
@@ -65,7 +57,7 @@ with
         user_id,
         date_trunc('{{ kind }}', period_start::timestamp)::date as period_start,
         track_key,
-        {{ sums }}
+        {{ added_up(dates=true) }}
     from {{ part }}s_of_{{ kind }}s
     group by user_id, date_trunc('{{ kind }}', period_start::timestamp)::date, track_key
 ),
@@ -79,7 +71,7 @@ all_years as (
         stored.user_id,
         stored.period_start,
         stored.track_key,
-        stored.{{ kept | join(',\n        stored.') }}
+        {{ measures('stored.') }}
     from {{ rows_in_scope(this, 'years') }} as stored
     where
         not exists (
@@ -98,7 +90,7 @@ all_times as (
         user_id,
         date '1970-01-01' as period_start,
         track_key,
-        {{ sums }}
+        {{ added_up(dates=true) }}
     from all_years
     group by user_id, track_key
 ),
@@ -119,5 +111,5 @@ select
     period_start,
     {{ next_start('period_kind', 'period_start') }} as next_period_start,
     track_key,
-    {{ kept | join(',\n    ') }}
+    {{ measures() }}
 from measured

@@ -7,7 +7,10 @@ select
     count(*)::integer as tracks,
     (count(*) filter (where measured.plays > 0))::integer as tracks_played,
     sum(measured.plays)::integer as plays,
-    {{ share('sum(measured.plays) - count(*) filter (where measured.plays > 0)', 'sum(measured.plays)') }} as repeat_rate,
+    {{ share(
+        'sum(measured.plays) - count(*) filter (where measured.plays > 0)',
+        'sum(measured.plays)'
+    ) }} as repeat_rate,
     -- The inverse Simpson index: so many tracks, all played equally often, would be as varied.
     (
         sum(measured.plays)::numeric * sum(measured.plays) / nullif(sum(measured.plays::bigint * measured.plays), 0)

@@ -9,7 +9,7 @@ with tracks as (
         max(track_name) filter (where place = 1) as top_track,
         max(main_artist_name) filter (where place = 1) as top_track_artist,
         {{ five({'track_id': 'track_id', 'title': 'track_name', 'artist': 'main_artist_name'}) }} as top_tracks,
-        (array_agg(track_name order by first_played_at, track_key collate "C"))[1] as first_track,
+        (array_agg(track_name order by first_played_at asc, track_key collate "C" asc))[1] as first_track,
         min(first_played_at) as first_track_at
     from (
         select
@@ -100,7 +100,7 @@ days as (
 busiest as (
     select
         {{ period }},
-        (array_agg(local_date order by ms_listened desc, local_date))[1] as busiest_day,
+        (array_agg(local_date order by ms_listened desc, local_date asc))[1] as busiest_day,
         max(ms_listened)::bigint as busiest_day_ms
     from days
     group by {{ period }}
@@ -131,7 +131,7 @@ longest as (
 hours as (
     select
         {{ period }},
-        (array_agg(local_hour order by ms_listened desc, local_hour))[1] as busiest_hour
+        (array_agg(local_hour order by ms_listened desc, local_hour asc))[1] as busiest_hour
     from (
         select
             {{ period }},
@@ -147,7 +147,7 @@ hours as (
 weekdays as (
     select
         {{ period }},
-        (array_agg(weekday order by ms_listened desc, weekday))[1] as busiest_weekday
+        (array_agg(weekday order by ms_listened desc, weekday asc))[1] as busiest_weekday
     from (
         select
             {{ period }},
@@ -163,7 +163,7 @@ weekdays as (
 platforms as (
     select
         {{ period }},
-        (array_agg(platform order by ms_listened desc, platform collate "C"))[1] as top_platform
+        (array_agg(platform order by ms_listened desc, platform collate "C" asc))[1] as top_platform
     from {{ ref('listening_platforms') }}
     where {{ kinds }} and platform <> 'unknown'
     group by {{ period }}
@@ -172,7 +172,7 @@ platforms as (
 countries as (
     select
         {{ period }},
-        array_agg(conn_country order by ms_listened desc, conn_country collate "C") as countries
+        array_agg(conn_country order by ms_listened desc, conn_country collate "C" asc) as countries
     from {{ ref('listening_countries') }}
     where {{ kinds }} and conn_country <> 'unknown'
     group by {{ period }}
@@ -186,33 +186,42 @@ sat as (
         {{ start_of(kind, 'local_date') }} as period_start,
         count(*)::integer as sessions,
         max(length_ms) as longest_session_ms,
-        (array_agg(local_date order by length_ms desc, local_date))[1] as longest_session_on
+        (array_agg(local_date order by length_ms desc, local_date asc))[1] as longest_session_on
     from {{ ref('sessions') }}
     group by user_id, {{ start_of(kind, 'local_date') }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 
-possessed as (
+begun as (
     {% for kind in ['month', 'year'] -%}
-    (select distinct on (obsessions.user_id, {{ start_of(kind, 'obsessions.started_on') }})
-        obsessions.user_id,
+    select
+        user_id,
         '{{ kind }}' as period_kind,
-        {{ start_of(kind, 'obsessions.started_on') }} as period_start,
-        coalesce(tracks.track_name, nullif(split_part(obsessions.track_key, chr(31), 3), '')) as obsession,
-        {{ named_artist('tracks', 'obsessions') }} as obsession_artist,
-        obsessions.plays as obsession_plays
-    from {{ ref('obsessions') }} as obsessions
-    left join {{ ref('dim_tracks') }} as tracks
-        on obsessions.track_key = tracks.track_id
-    order by
-        obsessions.user_id asc,
-        {{ start_of(kind, 'obsessions.started_on') }} asc,
-        obsessions.plays desc,
-        obsessions.started_on asc,
-        obsessions.track_key collate "C" asc)
+        {{ start_of(kind, 'started_on') }} as period_start,
+        track_key,
+        plays,
+        row_number() over (
+            partition by user_id, {{ start_of(kind, 'started_on') }}
+            order by plays desc, started_on asc, track_key collate "C" asc
+        ) as place
+    from {{ ref('obsessions') }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+possessed as (
+    select
+        begun.user_id,
+        begun.period_kind,
+        begun.period_start,
+        coalesce(tracks.track_name, nullif(split_part(begun.track_key, chr(31), 3), '')) as obsession,
+        {{ named_artist('tracks', 'begun') }} as obsession_artist,
+        begun.plays as obsession_plays
+    from begun
+    left join {{ ref('dim_tracks') }} as tracks
+        on begun.track_key = tracks.track_id
+    where begun.place = 1
 )
 
 select
