@@ -7,8 +7,8 @@ with days as (
         sum(plays) as plays,
         sum(ms_listened) as ms_listened
     from {{ ref('listening_hours') }}
-    where plays > 0
     group by user_id, local_date
+    having sum(plays) > 0
 ),
 
 -- Dates in a row less their places in a row are one and the same date.

@@ -8,7 +8,7 @@ with shared as (
         measured.period_start,
         measured.is_current,
         coalesce(genres.genre, 'unknown') as genre,
-        tracks.main_artist_id,
+        coalesce(tracks.main_artist_id, {{ named_artist('tracks', 'measured') }}) as main_artist,
         measured.plays * coalesce(genres.weight, 1) as plays,
         measured.ms_listened * coalesce(genres.weight, 1) as ms_listened
     from {{ measured_periods(before=true) }} as measured
@@ -27,7 +27,7 @@ summed as (
         coalesce(sum(plays) filter (where is_current), 0)::numeric(14, 2) as plays,
         coalesce(sum(ms_listened) filter (where is_current), 0)::bigint as ms_listened,
         (sum(plays) filter (where not is_current))::numeric(14, 2) as plays_before,
-        count(distinct main_artist_id) filter (where is_current)::integer as artists,
+        count(distinct main_artist) filter (where is_current)::integer as artists,
         bool_or(is_current) as is_current
     from shared
     group by

@@ -1,0 +1,5 @@
+"""Every mart of one listener's export, computed in pandas from the descriptions of its columns alone.
+
+Nothing here imports the project or reads its models. `compare` alone knows Postgres. Counts are `Int64`, dates
+`datetime64[us]`, moments the same in UTC; a numeric(p, s) is an `Int64` in units of its last digit.
+"""
