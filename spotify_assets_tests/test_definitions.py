@@ -31,6 +31,7 @@ staging/stg_albums <- track_metadata
 staging/stg_artist_genres <- artist_metadata
 staging/stg_artists <- artist_metadata
 staging/stg_chart_entries <- global_top_50
+staging/stg_exclusions <- raw_plays
 staging/stg_export_files <- streaming_history
 staging/stg_export_members <- streaming_history
 staging/stg_export_tracks <- streaming_history
@@ -42,40 +43,58 @@ staging/stg_streams <- stg_export_files streaming_history
 staging/stg_track_artists <- artist_metadata
 staging/stg_tracks <- track_metadata
 intermediate/int_matches <- int_track_facts stg_export_files stg_plays stg_streams
-intermediate/int_plays <- int_matches stg_export_files stg_listener_time_zones stg_plays stg_streams
+intermediate/int_plays <- int_matches int_track_facts stg_exclusions stg_export_files stg_listener_time_zones stg_plays stg_streams
 intermediate/int_track_facts <- stg_artists stg_named_tracks stg_track_artists
+marts/artist_discoveries <- top_artists
 marts/artist_genres <- stg_artist_genres
-marts/chart_firsts <- chart_history dim_recordings track_days track_recordings
+marts/chart_firsts <- chart_history dim_recordings track_periods track_recordings
 marts/chart_history <- stg_chart_entries track_recordings
-marts/chart_overlap <- chart_firsts chart_history dim_tracks track_periods track_recordings
+marts/chart_overlap <- chart_firsts chart_history track_periods track_recordings
 marts/coverage <- stg_export_files stg_export_members stg_polled_spans
 marts/dim_albums <- stg_album_artists stg_albums stg_artists
 marts/dim_artists <- artist_genres stg_artists
 marts/dim_recordings <- dim_tracks track_recordings
 marts/dim_tracks <- int_track_facts stg_albums stg_tracks
+marts/exclusion_effects <- exclusion_rules fct_plays
+marts/exclusion_rules <- stg_exclusions
 marts/fct_plays <- int_plays
+marts/listener_zones <- stg_listener_time_zones
+marts/listening_clock <- listening_hours
+marts/listening_countries <- listening_hours
+marts/listening_hours <- fct_plays
+marts/listening_periods <- listening_hours
+marts/listening_platforms <- listening_hours
+marts/obsessions <- track_days
+marts/period_comparisons <- listening_periods
+marts/period_coverage <- coverage listener_zones listening_periods
 marts/reconciliation <- int_plays
+marts/sessions <- fct_plays
+marts/streaks <- listening_hours
+marts/top_albums <- dim_albums dim_tracks track_days track_periods
 marts/top_artists <- dim_artists dim_tracks track_days track_periods
 marts/top_genres <- artist_genres dim_tracks track_days track_periods
-marts/top_recordings <- dim_recordings dim_tracks track_days track_periods track_recordings
+marts/top_recordings <- dim_recordings track_days track_periods track_recordings
 marts/top_tracks <- dim_tracks track_days track_periods
 marts/track_days <- fct_plays
+marts/track_discoveries <- dim_tracks track_periods
 marts/track_periods <- track_days
 marts/track_recordings <- dim_tracks recording_corrections
+marts/track_variety <- track_days track_periods
+marts/wrapped <- artist_discoveries dim_tracks listening_clock listening_countries listening_hours listening_periods listening_platforms obsessions period_comparisons period_coverage sessions top_albums top_artists top_genres top_tracks track_variety
 """
 
 # The checks of each asset.
 CHECKS = {
     "raw_plays": (
-        "every_listener_polled everything_landed_is_loaded keys_are_unique logins_last "
-        "nothing_is_in_the_future nothing_is_quarantined times_are_plausible"
+        "every_listener_polled everything_landed_is_loaded keys_are_unique logins_last nothing_is_in_the_future "
+        "nothing_is_quarantined times_are_plausible"
     ),
     "streaming_history": "every_row_is_kept everything_landed_is_loaded nothing_is_quarantined",
     "global_top_50": (
         "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice "
         "nothing_is_quarantined"
     ),
-    "track_metadata": ("ids_resolve isrcs_have_their_form nothing_is_quarantined plays_are_described spotify_answered"),
+    "track_metadata": "ids_resolve isrcs_have_their_form nothing_is_quarantined plays_are_described spotify_answered",
     "artist_metadata": "artists_have_names musicbrainz_answered nothing_is_quarantined spotify_answered",
     "recording_corrections": "unique_key",
     "stg_album_artists": "no_nulls",
@@ -123,6 +142,25 @@ CHECKS = {
     "track_recordings": "every_track_has_one unique_key",
     "track_days": "counts_and_times_are_possible unique_index",
     "track_periods": "counts_and_times_are_possible unique_index",
+    "artist_discoveries": "come_before_last_times unique_key",
+    "exclusion_effects": "rules_take_away unique_key",
+    "exclusion_rules": "unique_index",
+    "listener_zones": "no_nulls unique_index",
+    "listening_clock": "shares_are_shares unique_key",
+    "listening_countries": "shares_are_shares unique_key",
+    "listening_hours": "counts_and_times_are_possible unique_index",
+    "listening_periods": "parts_are_no_more_than_the_whole unique_key",
+    "listening_platforms": "shares_are_shares unique_key",
+    "obsessions": "are_many_plays_in_few_days unique_index",
+    "period_comparisons": "compare_counts unique_key",
+    "period_coverage": "shares_are_shares unique_key",
+    "sessions": "lengths_are_possible unique_index",
+    "stg_exclusions": "no_nulls",
+    "streaks": "lengths_fit_their_dates unique_key",
+    "top_albums": "counts_ranks_and_times_are_possible unique_key",
+    "track_discoveries": "come_before_last_times unique_key",
+    "track_variety": "rates_are_rates unique_key",
+    "wrapped": "figures_are_possible unique_key",
 }
 
 # Warnings that are raised inside other packages, with what raises them.
