@@ -33,8 +33,8 @@ _TOO_FAST = (
 )
 _BUSY = "The MusicBrainz web server is currently busy. Please try again later."
 _MOST_ADDRESSES, _MOST_FOUND, _USUALLY_FOUND = 100, 100, 25
-# `Application/version ( contact-url-or-email )`. The real one refuses the nameless and throttles the anonymous; this one
-# is strict, so that nobody forgets the contact.
+# `Application/version ( contact-url-or-email )`. The real one refuses who has no name and throttles the anonymous; this
+# one is strict, so that nobody forgets the contact.
 _IDENTIFIED = re.compile(r"[^\s/]+/\S+ \( *[^\s()]+(://|@)[^\s()]+ *\)")
 _MBID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
