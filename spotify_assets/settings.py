@@ -85,6 +85,12 @@ def _sources(value: object) -> object:
     return names
 
 
+def _contact(value: str) -> str:
+    if not re.fullmatch(r"https?://[!-'*-~]+|[!-'*-?A-~]+@[!-'*-?A-~]+", value):
+        raise ValueError("it should be an address such as me@example.org or https://example.org/about")
+    return value
+
+
 def _or_none(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
@@ -114,6 +120,7 @@ class Settings(BaseSettings):
     deezer_url: HttpUrl = "https://api.deezer.com"
     top_50_sources: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_sources)] = ("kworb", "deezer")
     musicbrainz_url: Annotated[HttpUrl | None, BeforeValidator(_or_none)] = "https://musicbrainz.org/ws/2"
+    musicbrainz_contact: Annotated[str, AfterValidator(_contact)] | None = None
     slack_bot_token: SecretStr | None = None
     slack_channel: str | None = None
     slack_webhook_url: SecretUrl | None = None

@@ -19,6 +19,7 @@ from spotify_assets.settings import read_settings
         ("DATABASE_URL", "mysql://u:canary@h/d", "postgresql://"),
         ("LAKE_URL", "gs://bucket", "s3://bucket/prefix"),
         ("LAKE_START", "last year", "LAKE_START"),
+        ("MUSICBRAINZ_CONTACT", "me (at home)", "me@example.org"),
         ("SPOTIFY_ASSETS_CLOCK", "2026-01-01", "unset SPOTIFY_ASSETS_CLOCK"),
     ],
 )

@@ -170,10 +170,10 @@ def load_landed(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> int:
 
 
 def _ask_for_genres(warehouse: Warehouse, lake: Lake, clock: Clock, tell: Callable[[str], None]) -> AskedGenres:
-    url = settings().musicbrainz_url
-    if url is None:
+    chosen = settings()
+    if chosen.musicbrainz_url is None:
         return AskedGenres(stopped="MUSICBRAINZ_URL=none switches that off; what is stored stays.")
-    with open_musicbrainz(url, clock) as musicbrainz:
+    with open_musicbrainz(chosen.musicbrainz_url, clock, chosen.musicbrainz_contact) as musicbrainz:
         return GenreRun(warehouse, lake, musicbrainz, clock, tell=tell).run()
 
 

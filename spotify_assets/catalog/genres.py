@@ -20,10 +20,10 @@ from spotify_assets.catalog.musicbrainz import (
     BETWEEN_CALLS,
     IN_A_CALL,
     TRIES,
-    USER_AGENT,
     BatchRefused,
     MusicBrainz,
     read_answer,
+    user_agent,
 )
 from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
@@ -227,10 +227,12 @@ def note_lookups(connection: psycopg.Connection, kind: str, asked: dict[str, boo
 
 
 @contextmanager
-def open_musicbrainz(url: str, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> Iterator[MusicBrainz]:
+def open_musicbrainz(
+    url: str, clock: Clock, contact: str | None, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[MusicBrainz]:
     """MusicBrainz at an address. Calls nobody."""
     with new_session(1) as session:
-        session.headers["User-Agent"] = USER_AGENT
+        session.headers["User-Agent"] = user_agent(contact)
         yield MusicBrainz(Asker("MusicBrainz", session, clock, TRIES, BETWEEN_CALLS, sleep), url)
 
 

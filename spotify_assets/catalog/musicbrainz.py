@@ -7,6 +7,7 @@ answer. What the answers say is read from the lake once they have landed (`read_
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from urllib.parse import quote
 
 from spotify_assets.asking import Asker, HostFailed, Told
@@ -14,7 +15,6 @@ from spotify_assets.catalog.genre_rows import GenreAnswers
 from spotify_assets.reading import Fault, Reader, excerpt, read_payload
 from spotify_assets.spotify.exchange import Reply
 
-USER_AGENT = "spotify-assets/0.1.0 ( a self-hosted listening warehouse )"
 ADDRESS = "https://open.spotify.com/artist/"
 BETWEEN_CALLS = 1.1
 """Seconds. One call a second is allowed on average; who exceeds that is refused everything."""
@@ -75,6 +75,12 @@ class MusicBrainz:
         return self.asker.get(f"{self.url}{path}?{query}")
 
 
+def user_agent(contact: str | None) -> str:
+    """Who asks, and whom MusicBrainz can write to: who runs this, for the program itself has no address."""
+    program = f"spotify-assets/{version('spotify-assets')}"
+    return f"{program} ( {contact} )" if contact else program
+
+
 def _told(reply: Reply, at: datetime, path: str) -> Told:
     if reply.status != 200:
         raise HostFailed(_refused(reply, path))
@@ -84,7 +90,7 @@ def _told(reply: Reply, at: datetime, path: str) -> Told:
 def _refused(reply: Reply, path: str) -> str:
     return (
         f"MusicBrainz refused {path} (HTTP {reply.status}): nothing is concluded and it is asked again later; if it "
-        "stays so, look whether MUSICBRAINZ_URL is right and report it."
+        "stays so, set MUSICBRAINZ_CONTACT and look whether MUSICBRAINZ_URL is right."
     )
 
 

@@ -33,6 +33,9 @@ _TOO_FAST = (
 )
 _BUSY = "The MusicBrainz web server is currently busy. Please try again later."
 _MOST_ADDRESSES, _MOST_FOUND, _USUALLY_FOUND = 100, 100, 25
+# `Application/version ( contact-url-or-email )`. The real one refuses who has no name and throttles the anonymous; this
+# one is strict, so that nobody forgets the contact.
+_IDENTIFIED = re.compile(r"[^\s/]+/\S+ \( *[^\s()]+(://|@)[^\s()]+ *\)")
 _MBID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 
@@ -42,7 +45,7 @@ def guarded(handler: Handler) -> Handler:
 
     def guard(world: World, call: Call) -> Response:
         agent = call.headers.get("user-agent", "")
-        if not agent or agent.startswith("python-requests"):
+        if not _IDENTIFIED.fullmatch(agent):
             return json_response({"error": _UNIDENTIFIED}, 403, {"x-ratelimit-who": "ua-missing"})
         gate = world.musicbrainz
         gate.calls += 1

@@ -110,6 +110,7 @@ class SimulatorServer:
             "KWORB_URL": f"{self.url}/kworb",
             "DEEZER_URL": f"{self.url}/deezer",
             "MUSICBRAINZ_URL": f"{self.url}/musicbrainz",
+            "MUSICBRAINZ_CONTACT": "somebody@example.org",
         }
 
     @property

@@ -1,5 +1,6 @@
 """Genres from a simulated MusicBrainz: in few calls, one in 1.1 s; a 503 is no answer; rebuilt they are the same."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import requests
 from spotify_assets.automation.backlog import nothing_to_do
 from spotify_assets.catalog import genres
 from spotify_assets.catalog.genres import AskedGenres, GenreRun, load_genre_answers, open_musicbrainz
-from spotify_assets.catalog.musicbrainz import BETWEEN_CALLS, TRIES, read_answer
+from spotify_assets.catalog.musicbrainz import BETWEEN_CALLS, TRIES, read_answer, user_agent
 from spotify_assets.clock import clock_from
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.musicbrainz import NO_GENRES, true_genres
@@ -42,7 +43,7 @@ def ask(world: World, sleep: Callable[[float], None] = lambda _seconds: None) ->
     chosen = world.settings()
     assert chosen.musicbrainz_url
     clock = clock_from(chosen)
-    with open_musicbrainz(chosen.musicbrainz_url, clock, sleep) as musicbrainz:
+    with open_musicbrainz(chosen.musicbrainz_url, clock, chosen.musicbrainz_contact, sleep) as musicbrainz:
         return GenreRun(world.warehouse, open_lake(chosen), musicbrainz, clock).run()
 
 
@@ -186,6 +187,23 @@ def test_an_isrc_that_is_refused_or_credits_nobody_of_the_name_is_not_found_for_
         assert any(path.startswith("/isrc/") for path in asked(world))
 
 
+def test_musicbrainz_is_told_whom_to_write_to_and_where_it_is_not_the_run_says_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    for contact in ("me@example.org", "https://example.org/me"):
+        assert re.fullmatch(rf"spotify-assets/\d+\.\d+\.\d+ \( {contact} \)", user_agent(contact))
+    with listened(monkeypatch, warehouse, tmp_path) as world:
+        assert not ask(world).failed
+        chosen = world.settings()
+        clock = clock_from(chosen)
+        world.at(NOW + timedelta(days=91))
+        with open_musicbrainz(str(chosen.musicbrainz_url), clock, None) as musicbrainz:
+            done = GenreRun(warehouse, open_lake(chosen), musicbrainz, clock).run()
+        assert done.failed
+        assert "(HTTP 403)" in str(done.stopped)
+        assert "set MUSICBRAINZ_CONTACT" in str(done.stopped)
+
+
 def test_a_run_ends_when_its_time_is_over(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -228,8 +246,6 @@ def test_the_waits_keep_the_rate_that_musicbrainz_allows(
         time.sleep(BETWEEN_CALLS)
         assert not ask(world, time.sleep).stopped
         assert asked(world) == ["/url", "/artist"]
-        nobody = requests.get(f"{world.simulator.url}/musicbrainz/url", headers={"User-Agent": ""}, timeout=10)
-        assert nobody.status_code == 403
 
 
 def test_the_list_of_genres_decides_whatever_is_loaded_first(
