@@ -1,4 +1,4 @@
-"""Markdown as Dagster's UI shows it: tables that stay in place, and titles that stay titles."""
+"""Markdown as Dagster's UI shows it: tables that stay in place, titles that stay titles, and bars of characters."""
 
 import re
 from collections.abc import Sequence
@@ -8,6 +8,9 @@ SHOWN = 999
 """Dagster's UI shows Markdown in place up to so many UTF-16 code units, and hides longer texts behind a link."""
 WIDEST = 80
 """Longer texts are cut; a lake key fits."""
+
+BARS = "·▁▂▃▄▅▆▇█"
+"""Nothing is a dot: a browser would collapse spaces."""
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&])")
 
@@ -24,6 +27,12 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> s
             break
         text = longer
     return text
+
+
+def bar_chart(counts: Sequence[int]) -> str:
+    """One character a count, as high as its share of the largest."""
+    top = max(counts, default=0) or 1
+    return "".join(BARS[-(-count * (len(BARS) - 1) // top)] for count in counts)
 
 
 def escape(text: str) -> str:

@@ -18,8 +18,14 @@ from spotify_assets_tests.dagster_dev import dagster_dev
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+INT_PLAYS = "int_matches int_track_facts stg_exclusions stg_export_files stg_listener_time_zones stg_plays stg_streams"
+WRAPPED = (
+    "artist_discoveries dim_tracks listening_clock listening_countries listening_hours listening_periods "
+    "listening_platforms obsessions period_comparisons period_coverage sessions top_albums top_artists "
+    "top_genres top_tracks track_variety"
+)
 # Group and asset, then what it is made from.
-ASSETS = """
+ASSETS = f"""
 catalog/artist_metadata <- track_metadata
 catalog/track_metadata <- global_top_50 raw_plays streaming_history
 charts/global_top_50 <-
@@ -43,7 +49,7 @@ staging/stg_streams <- stg_export_files streaming_history
 staging/stg_track_artists <- artist_metadata
 staging/stg_tracks <- track_metadata
 intermediate/int_matches <- int_track_facts stg_export_files stg_plays stg_streams
-intermediate/int_plays <- int_matches int_track_facts stg_exclusions stg_export_files stg_listener_time_zones stg_plays stg_streams
+intermediate/int_plays <- {INT_PLAYS}
 intermediate/int_track_facts <- stg_artists stg_named_tracks stg_track_artists
 marts/artist_discoveries <- top_artists
 marts/artist_genres <- stg_artist_genres
@@ -80,7 +86,7 @@ marts/track_discoveries <- dim_tracks track_periods
 marts/track_periods <- track_days
 marts/track_recordings <- dim_tracks recording_corrections
 marts/track_variety <- track_days track_periods
-marts/wrapped <- artist_discoveries dim_tracks listening_clock listening_countries listening_hours listening_periods listening_platforms obsessions period_comparisons period_coverage sessions top_albums top_artists top_genres top_tracks track_variety
+marts/wrapped <- {WRAPPED}
 """
 
 # The checks of each asset.

@@ -1,27 +1,18 @@
 """What a person sees who clicks `raw_plays`: the newest plays, the day as a small chart, how each listener's
 poll went, and what is left of the day's requests."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from spotify_assets.listening.tick import Tick
-from spotify_assets.markdown import markdown_table
+from spotify_assets.markdown import bar_chart, markdown_table
 from spotify_assets.spotify.governor import Standing
 from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 from spotify_assets.storage.warehouse import Warehouse
 
-BARS = "·▁▂▃▄▅▆▇█"
-"""Nothing is a dot: a browser would collapse spaces."""
 _SHORT = "{:%d %b %H:%M}".replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def bar_chart(counts: Sequence[int]) -> str:
-    """One character a count, as high as its share of the largest."""
-    top = max(counts, default=0) or 1
-    return "".join(BARS[-(-count * (len(BARS) - 1) // top)] for count in counts)
 
 
 def newest_plays(warehouse: Warehouse) -> str:

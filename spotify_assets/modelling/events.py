@@ -30,6 +30,8 @@ def materialization(
             metadata["row_count_is"] = "Postgres' estimate"
     if glance is not None and glance.preview is not None:
         metadata["preview"] = dg.MetadataValue.md(glance.preview)
+    if glance is not None and glance.chart is not None:
+        metadata["chart"] = glance.chart
     return dg.MaterializeResult(asset_key=asset, metadata=metadata)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a table in Dagster's UI: how many rows it has, and a few of them as Markdown. No Dagster."""
+"""What a person sees of a table in Dagster's UI: how many rows, a few of them, and a small chart. No Dagster."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,68 +6,31 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from spotify_assets.markdown import markdown_table
+from spotify_assets.markdown import bar_chart, markdown_table
+from spotify_assets.modelling.shown import CHARTS, PREVIEWS
 from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 
 _COUNTED_UP_TO = 5_000
 
-# What is shown where there is a single listener, `%(user)s`. Tracks and artists too: they tell what was played.
-_PREVIEWS = {
-    "fct_plays": """
-        select played_at, coalesce(track_name, title) as title,
-            coalesce(main_artist_name, artist_name) as artist, ms_played, source
-        from marts.fct_plays
-        left join marts.dim_tracks using (track_id)
-        where user_id = %(user)s
-        order by played_at desc
-        limit 10""",
-    "top_tracks": """
-        select rank, track_name, main_artist_name, plays, ms_listened
-        from marts.top_tracks
-        where user_id = %(user)s and period_kind = 'all_time'
-        order by rank, last_played_at desc, track_key
-        limit 10""",
-    "top_artists": """
-        select rank, artist_name, plays, ms_listened
-        from marts.top_artists
-        where user_id = %(user)s and period_kind = 'all_time'
-        order by rank, last_played_at desc, artist_key
-        limit 10""",
-    "dim_tracks": """
-        select track_id, track_name, main_artist_name, album_name, release_date, duration_ms
-        from marts.dim_tracks
-        order by track_id
-        limit 10""",
-    "reconciliation": """
-        select month_start, matched, api_only, export_only, account_data_only, repeats
-        from marts.reconciliation
-        where user_id = %(user)s
-        order by month_start desc
-        limit 12""",
-    "coverage": """
-        select starts_at, ends_at, is_covered, proved_by, provisional_from, missing_at_least
-        from marts.coverage
-        where user_id = %(user)s
-        order by starts_at desc
-        limit 20""",
-    "dim_artists": "select artist_id, artist_name from marts.dim_artists order by artist_id limit 10",
-}
-
+_CHART_WIDTH = 60
 
 # Views that have a row for each row of these, or are as small themselves.
 _MADE_OF = {"top_tracks": ("track_days", "track_periods"), "coverage": ("coverage",)}
+_PATIENCE = "50ms"
+"""Other views are counted where that takes no longer: a tick should not wait for a number."""
 
 
 @dataclass(frozen=True)
 class Glance:
     """A look at one relation.
 
-    `row_count` is exact up to 5,000 rows, beyond that Postgres' estimate; None for most views: counting makes them.
+    `row_count` is exact up to 5,000 rows, beyond that Postgres' estimate; None for views that take long to count.
     """
 
     row_count: int | None
     is_estimate: bool
-    preview: str | None
+    preview: str | None = None
+    chart: str | None = None
 
 
 def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, str]]) -> dict[str, Glance]:
@@ -90,7 +53,10 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
                 count, is_estimate = _count_view(connection, schema, name)
             else:
                 count, is_estimate = _count(connection, schema, name, estimate)
-            seen[key] = Glance(count, is_estimate, _preview(connection, name, shared) if schema == "marts" else None)
+            seen[key] = Glance(count, is_estimate)
+            if schema == "marts":
+                preview, chart = _preview(connection, name, shared), None if shared else _chart(connection, name)
+                seen[key] = Glance(count, is_estimate, preview, chart)
     return seen
 
 
@@ -105,7 +71,18 @@ def _count_view(connection: psycopg.Connection, schema: str, name: str) -> tuple
         if count is None:
             return None, True
         total, is_estimate = total + count, is_estimate or is_rough
-    return (total if name in _MADE_OF else None), is_estimate
+    return (total, is_estimate) if name in _MADE_OF else _count_quickly(connection, schema, name)
+
+
+def _count_quickly(connection: psycopg.Connection, schema: str, name: str) -> tuple[int | None, bool]:
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(_PATIENCE)))
+            counted = _count(connection, schema, name, 0)
+            connection.execute("set local statement_timeout = default")
+            return counted
+    except psycopg.errors.QueryCanceled:
+        return None, True
 
 
 def _count(connection: psycopg.Connection, schema: str, name: str, estimate: int) -> tuple[int | None, bool]:
@@ -120,12 +97,24 @@ def _count(connection: psycopg.Connection, schema: str, name: str, estimate: int
 
 
 def _preview(connection: psycopg.Connection, name: str, shared: bool) -> str | None:
-    if name not in _PREVIEWS:
+    if name not in PREVIEWS:
         return None
     if shared:
         return NOT_SHOWN
-    user = connection.execute(
+    cursor = connection.execute(PREVIEWS[name].encode(), {"user": _only_listener(connection)})
+    return markdown_table([column.name for column in cursor.description or ()], cursor.fetchall())
+
+
+def _chart(connection: psycopg.Connection, name: str) -> str | None:
+    if name not in CHARTS:
+        return None
+    title, query = CHARTS[name]
+    numbers = [int(number) for (number,) in connection.execute(query.encode(), {"user": _only_listener(connection)})]
+    return f"{bar_chart(numbers[-_CHART_WIDTH:])} ({title})" if numbers else None
+
+
+def _only_listener(connection: psycopg.Connection) -> str | None:
+    row = connection.execute(
         "select least((select min(user_id) from raw.plays), (select min(user_id) from raw.streams))"
     ).fetchone()
-    cursor = connection.execute(_PREVIEWS[name].encode(), {"user": user[0] if user else None})
-    return markdown_table([column.name for column in cursor.description or ()], cursor.fetchall())
+    return row[0] if row else None
