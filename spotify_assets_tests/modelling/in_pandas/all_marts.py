@@ -41,12 +41,14 @@ KEYS = {
 }  # fmt: skip
 
 
-# Every relation of the schema that is not computed, and why; those without rows must have none.
+# The other relations of the schema: they must be empty, for these reasons.
 EMPTY = {
     **dict.fromkeys(("dim_artists", "dim_albums", "artist_genres"), "an export knows no ids of artists and albums"),
     **dict.fromkeys(("chart_history", "chart_firsts", "chart_overlap"), "there are no charts"),
     **dict.fromkeys(("exclusion_rules", "exclusion_effects"), "nothing is excluded"),
 }
+# Those of everybody's tracks: the others are a listener's.
+SHARED = {"dim_tracks", "track_recordings", "dim_recordings"}
 # What needs nothing but the streams.
 PLAIN: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     function.__name__: function
@@ -66,11 +68,12 @@ RANKED: Mapping[str, Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame]] = {
 
 
 def expected(streams: pd.DataFrame, rows: pd.DataFrame, zone: str, kinds: Sequence[str]) -> recap.Frames:
-    """Every mart's rows. `streams` are in the zone, with the keys that the marts give to plays and recordings;
+    """A listener's rows of every mart. `streams` are in the zone, with the keys that the marts give them;
     `rows` are the export's; `kinds` are the periods in which there are ranks, month and year among them."""
     marts = {name: function(streams) for name, function in PLAIN.items()}
     marts |= {name: function(streams, kinds) for name, function in RANKED.items()}
-    marts["coverage"] = listening.coverage(rows)
+    user_id = str(streams["user_id"].iloc[0])
+    marts["coverage"] = listening.coverage(rows, user_id)
     marts["period_coverage"] = listening.period_coverage(streams, marts["coverage"], zone)
-    marts["listener_zones"] = listening.listener_zones(zone)
+    marts["listener_zones"] = listening.listener_zones(zone, user_id)
     return {**marts, "wrapped": recap.wrapped(streams, marts)}

@@ -17,6 +17,12 @@ from spotify_assets_tests.modelling.in_pandas.periods import (
 
 TIMES = ["streams", "plays", "ms_listened", "ms_estimated", "plays_of_unknown_length"]
 ENDS = ["completed", "skipped", "ends_known"]
+# On which local dates.
+DATES = {
+    "first_local_date": ("local_date", "min"),
+    "last_local_date": ("local_date", "max"),
+    "days": ("local_date", "nunique"),
+}
 LONG = ("month", "year", "all_time")
 
 
@@ -25,29 +31,21 @@ def tracks_of(streams: pd.DataFrame) -> pd.DataFrame:
     return streams[streams["content_type"] == "track"].assign(track_key=streams["track_id"])
 
 
-def summed(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
-    """What every roll-up sums, by key."""
+def summed(rows: pd.DataFrame, key: Sequence[str], **more: tuple[str, str]) -> pd.DataFrame:
+    """What every roll-up sums, by key, and more: name=(column, how)."""
     groups = rows.groupby(list(key), sort=False)
-    moments = groups.agg(first_played_at=("played_at", "min"), last_played_at=("played_at", "max"))
-    return groups[[*TIMES, *ENDS]].sum().join(moments).reset_index()
-
-
-def summed_with_dates(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
-    """The same, and on which local dates."""
-    dates = rows.groupby(list(key), sort=False).agg(
-        first_local_date=("local_date", "min"), last_local_date=("local_date", "max"), days=("local_date", "nunique")
-    )
-    return summed(rows, key).join(dates, on=list(key))
+    others = groups.agg(first_played_at=("played_at", "min"), last_played_at=("played_at", "max"), **more)
+    return pd.concat([groups[[*TIMES, *ENDS]].sum(), others], axis=1).reset_index()
 
 
 def track_days(streams: pd.DataFrame) -> pd.DataFrame:
-    days = summed_with_dates(tracks_of(streams), ["user_id", "local_date", "track_key"])
+    days = summed(tracks_of(streams), ["user_id", "local_date", "track_key"], **DATES)
     return days.assign(next_local_date=days["local_date"] + pd.Timedelta(days=1))
 
 
 def track_periods(streams: pd.DataFrame) -> pd.DataFrame:
     longer = in_periods(tracks_of(streams), [kind for kind in KINDS if kind != "day"])
-    periods = summed_with_dates(longer, [*PERIOD, "track_key"])
+    periods = summed(longer, [*PERIOD, "track_key"], **DATES)
     return periods.assign(next_period_start=moved(periods, 1))
 
 
@@ -144,20 +142,20 @@ def fct_plays(streams: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def coverage(rows: pd.DataFrame) -> pd.DataFrame:
+def coverage(rows: pd.DataFrame, user_id: str) -> pd.DataFrame:
     """One span: the numbers of the audio files follow each other."""
     moments = pd.to_datetime(rows.loc[rows["file"].str.contains("Audio"), "ts"], utc=True).astype("datetime64[us, UTC]")
     return pd.DataFrame({
-        "user_id": ["alex"], "starts_at": [moments.min()], "ends_at": [moments.max()], "is_covered": [True],
+        "user_id": [user_id], "starts_at": [moments.min()], "ends_at": [moments.max()], "is_covered": [True],
         "proved_by": ["exports"], "provisional_from": pd.Series([pd.NaT], dtype="datetime64[us, UTC]"),
         "missing_at_least": [0],
     })  # fmt: skip
 
 
-def listener_zones(zone: str) -> pd.DataFrame:
+def listener_zones(zone: str, user_id: str) -> pd.DataFrame:
     """One zone, always: the ends of time are no moments for frames."""
     never = pd.Series([pd.NaT], dtype="datetime64[us, UTC]")
-    return pd.DataFrame({"user_id": ["alex"], "time_zone": [zone], "starts_at": never, "ends_at": never})
+    return pd.DataFrame({"user_id": [user_id], "time_zone": [zone], "starts_at": never, "ends_at": never})
 
 
 def period_coverage(streams: pd.DataFrame, span: pd.DataFrame, zone: str) -> pd.DataFrame:

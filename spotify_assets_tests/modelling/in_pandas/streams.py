@@ -66,7 +66,6 @@ def _meanings(rows: pd.DataFrame) -> pd.DataFrame:
     was_skipped = was_skipped.mask(reason.isna() & skipped.isna())
     counted = rows["ms_played"] >= 30_000
     return pd.DataFrame({
-        "user_id": "alex",
         "content_type": is_track.map({True: "track", False: "unknown"}).mask(is_episode, "episode"),
         "track_id": rows["spotify_track_uri"].str.removeprefix("spotify:track:"),
         "content_uri": rows["uri"],

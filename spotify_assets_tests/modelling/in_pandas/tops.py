@@ -1,17 +1,15 @@
 """Ranks: top_tracks, top_artists, top_albums, top_recordings, top_genres, and the tracks that they name."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
 
 import pandas as pd
 
-from spotify_assets_tests.modelling.in_pandas.listening import summed_with_dates, tracks_of
+from spotify_assets_tests.modelling.in_pandas.listening import DATES, summed, tracks_of
 from spotify_assets_tests.modelling.in_pandas.periods import KINDS, PERIOD, beside, in_periods, moved, parts
 
 # Between the parts of a key that is made of names.
 BETWEEN = "\x1f"
-NAMES = ["track_id", "track_name", "artist", "album", "recording_id"]
+NAMES = ["track_id", "track_name", "artist", "album"]
 # What only the API tells of tracks and recordings.
 UNTOLD_OF_TRACKS = [
     "main_artist_id", "artist_ids", "artist_names", "album_id", "album_type", "release_date", "release_date_precision",
@@ -28,10 +26,9 @@ def named_tracks(streams: pd.DataFrame) -> pd.DataFrame:
 def ranked(rows: pd.DataFrame, key: str, kinds: Sequence[str] = tuple(KINDS)) -> pd.DataFrame:
     """Streams by period and key: sums, ranks, shares, and the period before."""
     rows = in_periods(rows, kinds)
-    tops = summed_with_dates(rows, [*PERIOD, key])
-    tracks = rows.groupby([*PERIOD, key])["track_id"].nunique().rename("tracks")
+    tops = summed(rows, [*PERIOD, key], tracks=("track_id", "nunique"), **DATES)
     periods = tops.groupby(PERIOD)
-    tops = tops.join(tracks, on=[*PERIOD, key]).assign(
+    tops = tops.assign(
         rank=_places(tops, "plays"),
         rank_by_time=_places(tops, "ms_listened"),
         share_of_plays=parts(tops["plays"], periods["plays"].transform("sum")),
@@ -82,38 +79,16 @@ def top_genres(streams: pd.DataFrame, kinds: Sequence[str] = tuple(KINDS)) -> pd
     return tops.assign(plays=tops["plays"] * 100, plays_before=tops["plays_before"] * 100)
 
 
-def recordings(streams: pd.DataFrame) -> pd.DataFrame:
-    """One row a track, by id. Without ISRC and length a recording is what title and artist name; without those, alone.
-
-    What a recording's key is made of is not ours to say: it is the key that the first of its tracks has there.
-    """
-    tracks = named_tracks(streams).sort_values("track_id")
-    title, artist = tracks["track_name"].map(_without_guests).map(_letters), tracks["artist"].map(_letters)
-    named = (title != "") & (artist != "")
-    name = (title + BETWEEN + artist).where(named, tracks["track_id"])
-    return tracks.assign(
-        recording_id=tracks.groupby(name)["recording_id"].transform("first"),
-        grouped_by=named.map({True: "name", False: "alone"}),
-    )
-
-
-def _without_guests(title: str) -> str:
-    return re.sub(r"[\[(]\s*(feat|ft|with)[. ][^\])]*[\])]|\s-\s(feat|ft)[. ].*$", "", title, flags=re.IGNORECASE)
-
-
-def _letters(name: str) -> str:
-    """Letters and digits, in lower case."""
-    return "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
-
-
 def track_recordings(streams: pd.DataFrame) -> pd.DataFrame:
-    return recordings(streams)
+    """An export knows neither ISRCs nor lengths: each track is alone."""
+    tracks = named_tracks(streams)
+    return tracks.assign(recording_id="track:" + tracks["track_id"], grouped_by="alone")
 
 
 def top_recordings(streams: pd.DataFrame, kinds: Sequence[str] = tuple(KINDS)) -> pd.DataFrame:
-    known = recordings(streams)
-    rows = tracks_of(streams).drop(columns="recording_id").merge(known[["track_id", "recording_id"]], on="track_id")
-    names = known.drop_duplicates("recording_id").set_index("recording_id")[["track_name", "artist"]]
+    rows = tracks_of(streams)
+    rows = rows.assign(recording_id="track:" + rows["track_id"])
+    names = rows.drop_duplicates("recording_id").set_index("recording_id")[["track_name", "artist"]]
     names = names.rename(columns={"track_name": "title", "artist": "main_artist_name"})
     return ranked(rows, "recording_id", kinds).join(names, on="recording_id")
 
@@ -131,13 +106,12 @@ def dim_tracks(streams: pd.DataFrame) -> pd.DataFrame:
 
 
 def dim_recordings(streams: pd.DataFrame) -> pd.DataFrame:
-    known = recordings(streams)
-    ids = known.groupby("recording_id")["track_id"].agg(list)
-    first = known.drop_duplicates("recording_id").set_index("recording_id")
+    tracks = track_recordings(streams)
     return pd.DataFrame({
-        "title": first["track_name"],
-        "main_artist_name": first["artist"],
-        "track_count": ids.map(len),
-        "track_ids": ids,
-        "grouped_by": first["grouped_by"].map(lambda rule: [rule]),
-    }).reset_index().assign(**dict.fromkeys(UNTOLD_OF_RECORDINGS))  # fmt: skip
+        "recording_id": tracks["recording_id"],
+        "title": tracks["track_name"],
+        "main_artist_name": tracks["artist"],
+        "track_count": 1,
+        "track_ids": tracks["track_id"].map(lambda track_id: [track_id]),
+        "grouped_by": tracks["grouped_by"].map(lambda rule: [rule]),
+    }).assign(**dict.fromkeys(UNTOLD_OF_RECORDINGS))  # fmt: skip
