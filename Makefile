@@ -4,6 +4,7 @@
 #   make dev     Dagster's UI, with a history that stays
 #   make test    the tests; make soak runs the same with larger numbers
 #   make lint    ruff, mypy --strict, sqlfluff
+#   make docs    every model, column and test with the lineage from raw to recaps, as one page
 #   make clean   stop the embedded Postgres and remove what make made; your data under .spotify_assets stays
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: demo dev test soak lint clean setup
+.PHONY: demo dev test soak lint docs clean setup
 .DEFAULT_GOAL := demo
 
 setup: .venv/ready
@@ -49,6 +50,13 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --quiet dbt_project
 
+DBT_HERE := --project-dir dbt_project --profiles-dir dbt_project --target-path $(abspath build/dbt) --log-path build/dbt
+docs: setup
+	@$(BIN)/dbt --quiet --no-version-check parse $(DBT_HERE)
+	@$(BIN)/dbt --quiet --no-version-check docs generate --static --no-compile --empty-catalog $(DBT_HERE)
+	@mv build/dbt/static_index.html build/models.html
+	@echo "build/models.html has every model, column and test, and the lineage from raw to recaps."
+
 clean:
 	@test ! -x $(BIN)/spotify-assets || $(BIN)/spotify-assets db stop
-	@rm -rf .venv .tools dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .tools build dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

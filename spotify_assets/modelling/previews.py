@@ -16,6 +16,8 @@ _CHART_WIDTH = 60
 
 # Views that have a row for each row of these, or are as small themselves.
 _MADE_OF = {"top_tracks": ("track_days", "track_periods"), "coverage": ("coverage",)}
+# The same number by a shorter way.
+_COUNTED_AS = {"wrapped": "(select * from marts.listening_periods where period_kind in ('month', 'year'))"}
 _PATIENCE = "50ms"
 """Other views are counted where that takes no longer: a tick should not wait for a number."""
 
@@ -86,8 +88,9 @@ def _count_quickly(connection: psycopg.Connection, schema: str, name: str) -> tu
 
 
 def _count(connection: psycopg.Connection, schema: str, name: str, estimate: int) -> tuple[int | None, bool]:
-    query = sql.SQL("select count(*) from (select 1 from {} limit {}) as counted").format(
-        sql.Identifier(schema, name), sql.Literal(_COUNTED_UP_TO + 1)
+    counted = sql.SQL(_COUNTED_AS[name]) if name in _COUNTED_AS else sql.Identifier(schema, name)
+    query = sql.SQL("select count(*) from (select 1 from {} as rows_of limit {}) as counted").format(
+        counted, sql.Literal(_COUNTED_UP_TO + 1)
     )
     row = connection.execute(query).fetchone()
     count = row[0] if row else 0

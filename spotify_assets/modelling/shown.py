@@ -161,6 +161,28 @@ PREVIEWS = {
         where user_id = %(user)s
         order by month_start desc, source
         limit 12""",
+    "chart_firsts": """
+        select title, main_artist_name, first_heard_on, first_charted_on, days_before_the_world, plays
+        from marts.chart_firsts
+        where user_id = %(user)s
+        order by days_before_the_world desc nulls last, recording_key
+        limit 10""",
+    "dim_recordings": """
+        select title, main_artist_name, track_count, first_release_year
+        from marts.dim_recordings
+        order by track_count desc, recording_id
+        limit 10""",
+    "track_recordings": """
+        select grouped_by, count(*) as tracks, count(distinct recording_id) as recordings
+        from marts.track_recordings
+        group by grouped_by
+        order by count(*) desc""",
+    "listener_zones": """
+        select time_zone, starts_at::text, ends_at::text
+        from marts.listener_zones
+        where user_id = %(user)s
+        order by starts_at""",
+    "exclusion_rules": "select rule_id, kind, excluded, starts_at, ends_at, note from marts.exclusion_rules limit 10",
     "reconciliation": """
         select month_start, matched, api_only, export_only, account_data_only, repeats
         from marts.reconciliation

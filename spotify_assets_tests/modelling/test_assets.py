@@ -10,6 +10,7 @@ import pytest
 from spotify_assets.listening.preview import hours_of, newest_plays
 from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
 from spotify_assets.modelling.project import Project
+from spotify_assets.modelling.shown import CHARTS
 from spotify_assets.storage.sharing import NOT_SHOWN
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.modelling.conftest import CLOCK, Builder, Raw
@@ -107,7 +108,18 @@ def test_a_build_shows_rows_columns_and_previews_and_a_quiet_run_says_why_it_did
     assert schema.columns[0].name == "play_id"
     assert schema.columns[0].type == "text"
     assert "Pipe \\| Dream" in str(plays["preview"].value)
-    assert "| 1 | The X | 2 | 360000 |" in str(shown["top_artists"]["preview"].value)
+    assert "| 1 | The X | 2 | 6 |" in str(shown["top_artists"]["preview"].value)
+    marts = {name for schema, name in project.relations() if schema == "marts"}
+    assert {name for name in marts if "preview" not in shown[name]} == set()
+    counted = {name for name in marts if "dagster/row_count" in shown[name]}  # without views that take long just now
+    assert counted >= {"fct_plays", "track_days", "sessions", "coverage", "top_tracks", "dim_artists"}
+    assert str(shown["listening_clock"]["chart"].value) == "··········██············ (minutes by hour, from midnight)"
+    assert {name for name in CHARTS if "chart" not in shown[name]} == {
+        "dim_albums",
+        "dim_tracks",
+        "obsessions",
+        "top_albums",
+    }
     checks = first.get_asset_check_evaluations()
     assert len(checks) > 40
     assert all(check.passed for check in checks)

@@ -1,5 +1,6 @@
 """The dbt project itself: described, hashed, and read without leaving a trace in it."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from spotify_assets.modelling.project import Project, code_hash, find_project
 from spotify_assets.modelling.runner import runner_for
 from spotify_assets_tests.modelling.conftest import Builder, Raw
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_every_model_and_column_is_described_and_typed_and_states_its_grain_first(project: Project) -> None:
@@ -68,3 +71,27 @@ def test_the_unit_tests_of_the_models_pass(builder: Builder, raw: Raw) -> None:
     results = runner_for(builder.project, builder.warehouse).unit_test()
     assert len(results) >= 3
     assert [result.sentence for result in results if result.status != "pass"] == []
+
+
+def test_there_is_no_model_that_nothing_reads(project: Project) -> None:
+    manifest = project.manifest()
+    read = {
+        key
+        for node in [*manifest["nodes"].values(), *manifest["exposures"].values()]
+        for key in node["depends_on"].get("nodes", ())
+        if node["resource_type"] in {"model", "exposure"}
+    }
+    assert {key for key, node in manifest["nodes"].items() if node["resource_type"] == "model"} - read == set()
+
+
+def test_the_documented_queries_run_and_each_finds_something(builder: Builder, raw: Raw) -> None:
+    """They name real relations and columns; the benchmark asks them of a million streams."""
+    plays = [("alex", f"2025-{month:02}-0{day} 10:{minute:02}:00+00", "a")
+             for month in (1, 6, 7, 9, 10, 12) for day in (1, 2) for minute in range(6)]  # fmt: skip
+    raw.load(plays, tracks={"a": ("A", 180_000, "album", ["x"])}, artists={"x": "X"}, albums={"album": "The Album"})
+    assert builder.build().broken == []
+    queries = re.findall(r"```sql\n(.*?)```", (REPOSITORY / "docs" / "queries.md").read_text(), re.DOTALL)
+    assert len(queries) == 10
+    for query in queries:
+        with builder.warehouse.connect() as connection:
+            assert connection.execute(query.encode()).fetchall(), query
