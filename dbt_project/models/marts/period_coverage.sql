@@ -49,7 +49,7 @@ select
     {{ share(
         'coalesce(sum(extract(epoch from least(spans.ends_at, bounded.ends_at) '
         ~ '- greatest(spans.starts_at, bounded.starts_at))) filter (where spans.is_covered), 0)',
-        'extract(epoch from bounded.ends_at - bounded.starts_at)'
+        'greatest(extract(epoch from bounded.ends_at - bounded.starts_at), 0)'
     ) }} as covered_share,
     coalesce(bool_and(spans.is_covered), false)
     and coalesce(min(spans.starts_at) <= bounded.starts_at, false) as is_complete,
