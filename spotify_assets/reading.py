@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 INT32 = 2**31
 EXCERPT = 1000
+KEY_BYTES = 2000
+"""An index of Postgres takes 2,704 bytes a row; the longest ids are addresses of local files, percent-encoded."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,14 @@ class Reader:
             return None
         if not _is_storable(value):
             self.fault(key, "text that Postgres can't hold (a NUL or half a surrogate pair)", value)
+            return None
+        return value
+
+    def key(self, key: str, most: int = KEY_BYTES) -> str | None:
+        """Text that a row is found by, of at most so many bytes: one that no index can hold would stop every load."""
+        value = self.text(key)
+        if value is not None and len(value.encode()) > most:
+            self.fault(key, f"text of more than {most} bytes, which is no key", value)
             return None
         return value
 

@@ -83,7 +83,7 @@ def _read_answer(payload: bytes, landed: _Landed) -> None:
             continue
         landed.ids.append(thing_id)
         linked_from = thing.child("linked_from")
-        asked_id = linked_from.text("id") if linked_from else None
+        asked_id = linked_from.key("id") if linked_from else None
         if asked_id:
             landed.relinked.append(asked_id)
         if landed.kind == "artist" and isinstance(thing.value.get("genres"), list):

@@ -146,7 +146,7 @@ def _spotify(top: Reader, day: date) -> ChartPage:
                 title=title,
                 artists=", ".join(name for artist in artists if (name := artist.text("name"))),
                 track_id=track_id,
-                artist_ids=tuple(each for artist in artists if (each := artist.text("id"))),
+                artist_ids=tuple(each for artist in artists if (each := artist.key("id"))),
             )
         )
     return ChartPage("spotify", named[1], day, True, _whole("Spotify's playlist", tuple(entries)), catalogue)
