@@ -30,7 +30,7 @@ from spotify_assets.errors import UserError
 from spotify_assets.reading import Fault
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
-from spotify_assets.storage.landed import in_order_of_fetching, left_over
+from spotify_assets.storage.landed import in_batches, in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
 from spotify_assets.storage.ledger import note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
@@ -72,8 +72,8 @@ def load_genre_answers(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) ->
     Raises `LakeUnavailable` or `WarehouseUnavailable`; what was committed before then stays and is right.
     """
     loaded = LoadedGenres()
-    for start in range(0, len(keys), _A_TRANSACTION):
-        read = list(_read(lake, keys[start : start + _A_TRANSACTION]))
+    for batch in in_batches(keys, _A_TRANSACTION):
+        read = list(_read(lake, batch))
         with warehouse.connect() as connection, connection.cursor() as cur:
             cur.execute("select version from ops.raw_version for update")
             ids = load_genres(cur, [answers for _, answers, _ in read])

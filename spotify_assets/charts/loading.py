@@ -8,6 +8,7 @@ from spotify_assets.charts.pages import ChartPage, PageChanged, read_chart
 from spotify_assets.reading import Fault, excerpt
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.landed import in_batches
 from spotify_assets.storage.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -46,8 +47,8 @@ def load_charts(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loaded
     Raises `LakeUnavailable` or `WarehouseUnavailable`; what was committed before then stays and is right.
     """
     loaded = LoadedCharts()
-    for start in range(0, len(keys), _A_TRANSACTION):
-        landed = list(_read(lake, keys[start : start + _A_TRANSACTION]))
+    for batch in in_batches(keys, _A_TRANSACTION):
+        landed = list(_read(lake, batch))
         with warehouse.connect() as connection, connection.cursor() as cur:
             loaded += _load(cur, landed)
     return loaded
