@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from spotify_assets.catalog.objects import Catalogue, read_track
 from spotify_assets.catalog.playlists import track_objects
 from spotify_assets.errors import UserError
-from spotify_assets.reading import Reader, read_payload
+from spotify_assets.reading import Fault, Reader, read_payload
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -59,6 +59,8 @@ class ChartPage:
     entries: tuple[Entry, ...]
     catalogue: Catalogue = field(default_factory=Catalogue)
     """What Spotify's own pages say of tracks, albums and artists."""
+    faults: tuple[Fault, ...] = ()
+    """What of it can't be read, though every position can."""
 
 
 def read_chart(payload: bytes, fetched_at: datetime) -> ChartPage:
@@ -160,7 +162,8 @@ def _spotify(top: Reader, day: date) -> ChartPage:
                 artist_ids=tuple(each for artist in artists if (each := artist.key("id"))),
             )
         )
-    return ChartPage("spotify", named[1], day, True, _whole("Spotify's playlist", tuple(entries)), catalogue)
+    whole = _whole("Spotify's playlist", tuple(entries))
+    return ChartPage("spotify", named[1], day, True, whole, catalogue, tuple(top.faults))
 
 
 def _whole(name: str, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
