@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 INT32 = 2**31
 EXCERPT = 1000
+KEY_BYTES = 2000
+"""An index of Postgres takes 2,704 bytes a row; the longest ids are addresses of local files, percent-encoded."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class Reader:
         self.faults.append(Fault(f"{self.position}/{key}" if key else self.position, reason, excerpt(content)))
 
     def text(self, key: str) -> str | None:
-        value = self.value.get(key)
+        return self._text(key, self.value.get(key))
+
+    def _text(self, key: str, value: object) -> str | None:
         if value is None:
             return None
         if not isinstance(value, str):
@@ -70,6 +74,28 @@ class Reader:
             self.fault(key, "text that Postgres can't hold (a NUL or half a surrogate pair)", value)
             return None
         return value
+
+    def key(self, key: str, most: int = KEY_BYTES) -> str | None:
+        """Text that a row is found by, of at most so many bytes: one that no index can hold would stop every load."""
+        return self._key(key, self.value.get(key), most)
+
+    def keys(self, key: str, most: int = KEY_BYTES) -> list[str] | None:
+        """A list of such texts, or None where it is absent; what is none of them is noted and left out."""
+        values = self.value.get(key)
+        if values is None:
+            return None
+        if not isinstance(values, list):
+            self.fault(key, f"expected a list, found {_kind(values)}", values)
+            return None
+        found = (self._key(f"{key}/{index}", value, most) for index, value in enumerate(values))
+        return [text for text in found if text is not None]
+
+    def _key(self, key: str, value: object, most: int) -> str | None:
+        text = self._text(key, value)
+        if text is not None and len(text.encode()) > most:
+            self.fault(key, f"text of more than {most} bytes, which is no key", text)
+            return None
+        return text
 
     def integer(self, key: str) -> int | None:
         value = self.value.get(key)

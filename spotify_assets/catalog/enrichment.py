@@ -92,11 +92,9 @@ class Enrichment:
             return done
 
     def _catalogue(self) -> Catalogue | None:
-        """Spotify's catalogue through the first connected listener."""
-        connected = [each for each in self.spotify.listeners() if each.status == "connected"]
-        if not connected:
-            return None
-        return Catalogue(self.spotify.client(connected[0], "enrichment"), self.spotify.capabilities)
+        """Spotify's catalogue; None where nobody is connected."""
+        client = self.spotify.any_listener("enrichment")
+        return Catalogue(client, self.spotify.capabilities) if client else None
 
     def _wanted(self) -> tuple[Kind, list[str]] | None:
         with self.warehouse.connect() as connection:

@@ -12,6 +12,8 @@ from spotify_assets.catalog.objects import Kind
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.ledger import Cursor
 
+GENRE_BYTES = 500
+"""The longest name of a genre or tag: together with an id it is a key."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _Rows = list[tuple[object, ...]]
 

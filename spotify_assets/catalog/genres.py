@@ -5,14 +5,14 @@ answer) ends the run and concludes nothing; what was not found is remembered for
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
 
-from spotify_assets.asking import Asker, HostFailed, Told
+from spotify_assets.asking import Asker, HostFailed
 from spotify_assets.catalog import backlog
 from spotify_assets.catalog.backlog import GenresWanted
 from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
@@ -20,6 +20,7 @@ from spotify_assets.catalog.musicbrainz import (
     BETWEEN_CALLS,
     IN_A_CALL,
     TRIES,
+    Answer,
     BatchRefused,
     MusicBrainz,
     read_answer,
@@ -30,7 +31,7 @@ from spotify_assets.errors import UserError
 from spotify_assets.reading import Fault
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
-from spotify_assets.storage.landed import in_order_of_fetching, left_over
+from spotify_assets.storage.landed import in_batches, in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
 from spotify_assets.storage.ledger import note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
@@ -72,8 +73,8 @@ def load_genre_answers(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) ->
     Raises `LakeUnavailable` or `WarehouseUnavailable`; what was committed before then stays and is right.
     """
     loaded = LoadedGenres()
-    for start in range(0, len(keys), _A_TRANSACTION):
-        read = list(_read(lake, keys[start : start + _A_TRANSACTION]))
+    for batch in in_batches(keys, _A_TRANSACTION):
+        read = list(_read(lake, batch))
         with warehouse.connect() as connection, connection.cursor() as cur:
             cur.execute("select version from ops.raw_version for update")
             ids = load_genres(cur, [answers for _, answers, _ in read])
@@ -148,12 +149,12 @@ class GenreRun:
         elif wanted.isrcs:
             self._ask_for_isrcs(wanted.isrcs, done)
 
-    def _in_parts(self, ask: Callable[[Sequence[str]], Told], ids: Sequence[str]) -> list[Told]:
+    def _in_parts(self, ask: Callable[[Sequence[str]], Answer], ids: Sequence[str]) -> list[Answer]:
         """The answers about these: together, or where MusicBrainz refuses that, about each half of them.
 
         So one that is no id holds up no other. Where every single one is refused it is not the ids: raises that.
         """
-        told: list[Told] = []
+        told: list[Answer] = []
         refused: BatchRefused | None = None
         parts = [ids]
         for part in parts:
@@ -176,7 +177,7 @@ class GenreRun:
             alone = self.musicbrainz.artist(mbid)
             if alone:
                 self._take(done, [alone])
-                found.add(mbid)
+                found |= read_answer(alone.body)[0].tags.keys()
             self._note("tags", [mbid], found)
         self._note("tags", mbids, found)
 
@@ -187,8 +188,8 @@ class GenreRun:
                 self._take(done, [told])
             self._note("isrc", [artist_id], self._linked([artist_id], "isrc"))
 
-    def _take(self, done: AskedGenres, told: Iterable[Told]) -> None:
-        """Lands, then loads."""
+    def _take(self, done: AskedGenres, told: Sequence[Answer]) -> None:
+        """Lands, then loads. Raises `HostFailed` where one isn't what was asked for, so that nothing is concluded."""
         landing = Landing(self.lake, self.warehouse)
         keys = []
         for each in told:
@@ -197,6 +198,11 @@ class GenreRun:
                 raise UserError(f"{landed.spooled} The answer waits in ops.spool and moves at the next run.")
             keys.append(landed.key)
         done.loaded += load_genre_answers(self.warehouse, self.lake, keys)
+        if none := next((each for each in told if not each.is_one), None):
+            raise HostFailed(
+                f"MusicBrainz sent something else than was asked for at {none.path}: nothing is concluded and it is "
+                "asked again later; if it stays so, look at what landed, and report it."
+            )
 
     def _linked(self, artist_ids: Sequence[str], found_by: str) -> set[str]:
         """Those of whom it is known in this way who they are at MusicBrainz."""

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from spotify_assets.catalog.genre_rows import GenreAnswers, load_genres
+from spotify_assets.catalog.genre_rows import GENRE_BYTES, GenreAnswers, load_genres
 from spotify_assets.catalog.loading import Sighting, load_versions
 from spotify_assets.catalog.objects import Catalogue, Kind, read_album, read_artist, read_track
 from spotify_assets.reading import Fault, Reader, read_payload
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.landed import in_batches
 from spotify_assets.storage.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -54,8 +55,8 @@ def load_things(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loaded
     Raises `LakeUnavailable` or `WarehouseUnavailable`; what was committed before then stays and is right.
     """
     loaded = LoadedThings()
-    for start in range(0, len(keys), _A_TRANSACTION):
-        landed = list(_read(lake, keys[start : start + _A_TRANSACTION]))
+    for batch in in_batches(keys, _A_TRANSACTION):
+        landed = list(_read(lake, batch))
         with warehouse.connect() as connection, connection.cursor() as cur:
             loaded += _load(cur, landed)
     return loaded
@@ -83,13 +84,20 @@ def _read_answer(payload: bytes, landed: _Landed) -> None:
             continue
         landed.ids.append(thing_id)
         linked_from = thing.child("linked_from")
-        asked_id = linked_from.text("id") if linked_from else None
+        asked_id = linked_from.key("id") if linked_from else None
         if asked_id:
             landed.relinked.append(asked_id)
-        if landed.kind == "artist" and isinstance(thing.value.get("genres"), list):
-            named = [name for name in thing.value["genres"] if isinstance(name, str)]  # type: ignore[attr-defined]
-            landed.genres.spotify[thing_id] = sorted(set(named))
+        if landed.kind == "artist":
+            _read_genres(thing, thing_id, landed.genres)
     landed.faults += top.faults
+
+
+def _read_genres(artist: Reader, artist_id: str, found: GenreAnswers) -> None:
+    """Genres of which one can't be read take none of the known ones away."""
+    before = len(artist.faults)
+    names = artist.keys("genres", GENRE_BYTES)
+    if names is not None and len(artist.faults) == before:
+        found.spotify[artist_id] = sorted(set(names))
 
 
 def _objects(top: Reader, several: str) -> Iterator[Reader]:

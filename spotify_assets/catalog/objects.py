@@ -78,7 +78,7 @@ def _artists(reader: Reader, found: Catalogue) -> tuple[str, ...] | None:
         return None
     ids = []
     for artist in artists:
-        artist_id = artist.text("id")
+        artist_id = artist.key("id")
         if artist_id is None:  # the artists of a local file have a name only
             continue
         ids.append(artist_id)
@@ -88,7 +88,7 @@ def _artists(reader: Reader, found: Catalogue) -> tuple[str, ...] | None:
 
 def read_artist(artist: Reader, found: Catalogue) -> str | None:
     """Adds an artist object, whole or as it stands in others, to `found`; returns its id, or None without one."""
-    artist_id = artist.text("id")
+    artist_id = artist.key("id")
     if artist_id is None:
         return None
     followers = artist.child("followers")
@@ -109,7 +109,7 @@ def _largest_image(thing: Reader) -> str | None:
 
 def read_album(album: Reader, found: Catalogue) -> str | None:
     """Adds an album object, whole or as it stands in a track, with its artists; returns its id, or None without one."""
-    album_id = album.text("id")
+    album_id = album.key("id")
     if album_id is None:
         return None
     external_ids = album.child("external_ids")
@@ -132,7 +132,7 @@ def read_track(track: Reader, found: Catalogue) -> str | None:
 
     Returns None where the object has neither: nothing can be said of such a track.
     """
-    track_id = track.text("id") or track.text("uri")
+    track_id = track.key("id") or track.key("uri")
     if track_id is None:
         return None
     album = track.child("album")

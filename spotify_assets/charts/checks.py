@@ -60,9 +60,9 @@ QUESTIONS = (
     ),
     Question(
         name="nothing_is_quarantined",
-        description="Every page that landed could be read.",
+        description="Every page that landed could be read, and all that it says.",
         query="""
-            select o.lake_key, q.reason
+            select o.lake_key, q.position, q.reason
             from ops.landed_objects as o
             inner join raw.quarantine as q using (lake_key)
             where o.dataset = 'charts' and (
@@ -72,8 +72,8 @@ QUESTIONS = (
                 )
             )
         """,
-        columns=("lake_key", "why"),
-        found="{count} pages could not be read; they load on replay once a later version can read them.",
+        columns=("lake_key", "where", "why"),
+        found="{count} pages, or things on them, could not be read; they load on replay once a later version can.",
         severity=dg.AssetCheckSeverity.WARN,
         tells_of_listening=False,
     ),

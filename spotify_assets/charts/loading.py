@@ -8,6 +8,7 @@ from spotify_assets.charts.pages import ChartPage, PageChanged, read_chart
 from spotify_assets.reading import Fault, excerpt
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.landed import in_batches
 from spotify_assets.storage.ledger import Cursor, note_objects, replace_faults, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -37,7 +38,7 @@ class LoadedCharts:
 class _Landed:
     lake_key: str
     page: ChartPage | None
-    fault: Fault | None
+    faults: tuple[Fault, ...]
 
 
 def load_charts(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> LoadedCharts:
@@ -46,8 +47,8 @@ def load_charts(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loaded
     Raises `LakeUnavailable` or `WarehouseUnavailable`; what was committed before then stays and is right.
     """
     loaded = LoadedCharts()
-    for start in range(0, len(keys), _A_TRANSACTION):
-        landed = list(_read(lake, keys[start : start + _A_TRANSACTION]))
+    for batch in in_batches(keys, _A_TRANSACTION):
+        landed = list(_read(lake, batch))
         with warehouse.connect() as connection, connection.cursor() as cur:
             loaded += _load(cur, landed)
     return loaded
@@ -56,12 +57,15 @@ def load_charts(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loaded
 def _read(lake: Lake, keys: Sequence[str]) -> Iterator[_Landed]:
     for key, payload in lake.get_many(keys):
         if isinstance(payload, LakeCorrupt):
-            yield _Landed(key, None, Fault("", str(payload), ""))
+            yield _Landed(key, None, (Fault("", str(payload), ""),))
             continue
         try:
-            yield _Landed(key, read_chart(payload, parse_key(key).fetched_at), None)
+            page = read_chart(payload, parse_key(key).fetched_at)
         except PageChanged as changed:
-            yield _Landed(key, None, Fault("", str(changed), excerpt(payload[:1000].decode("latin-1"))))
+            fault = Fault("", str(changed), excerpt(payload[:1000].decode("latin-1")))
+            yield _Landed(key, None, (fault,))
+        else:
+            yield _Landed(key, page, page.faults)
 
 
 def _load(cur: Cursor, landed: Sequence[_Landed]) -> LoadedCharts:
@@ -80,12 +84,12 @@ def _load(cur: Cursor, landed: Sequence[_Landed]) -> LoadedCharts:
         for version in page.catalogue.versions.values()
     ]
     ids = load_versions(cur, sightings)
-    faults = {each.lake_key: {each.fault.position: each.fault} if each.fault else {} for each in landed}
+    faults = {each.lake_key: {fault.position: fault for fault in each.faults} for each in landed}
     if replace_faults(cur, faults) or changed or ids:
         take_version(cur, ids=ids)
     note_objects(cur, DATASET, (_object_row(each) for each in landed))
     last = read[-1][1] if read else None
-    unreadable = tuple(each.fault.reason for each in landed if each.fault)
+    unreadable = tuple(fault.reason for each in landed if each.page is None for fault in each.faults)
     return LoadedCharts(len(read), last, unreadable, changed)
 
 
@@ -192,4 +196,4 @@ _PAGES = """
 
 def _object_row(landed: _Landed) -> tuple[object, ...]:
     rows = len(landed.page.entries) if landed.page else 0
-    return landed.lake_key, None, parse_key(landed.lake_key).fetched_at, rows, 1 if landed.fault else 0, None, None
+    return landed.lake_key, None, parse_key(landed.lake_key).fetched_at, rows, len(landed.faults), None, None

@@ -5,20 +5,24 @@ kworb.net: https://kworb.net/spotify/country/global_daily.html, an HTML table. D
 """
 
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from spotify_assets.catalog.objects import Catalogue, read_track
 from spotify_assets.catalog.playlists import track_objects
 from spotify_assets.errors import UserError
-from spotify_assets.reading import Reader, read_payload
+from spotify_assets.reading import Fault, Reader, read_payload
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 POSITIONS = 50
+MOST_DIGITS = 15
+"""Of a day's streams: more than all people together could listen to, and less than Postgres and Python can hold."""
 KWORB_COLUMNS = 11
+_AHEAD = timedelta(days=1)  # somewhere on earth it is tomorrow
 _DATE = re.compile(r"\b(\d{4})/(\d{2})/(\d{2})\b")
 _LINK = re.compile(r"/(artist|track)/([0-9A-Za-z]{22})\.html$")
 _PLAYLIST = re.compile(r"/playlists/([0-9A-Za-z]{22})/")
@@ -55,19 +59,25 @@ class ChartPage:
     entries: tuple[Entry, ...]
     catalogue: Catalogue = field(default_factory=Catalogue)
     """What Spotify's own pages say of tracks, albums and artists."""
+    faults: tuple[Fault, ...] = ()
+    """What of it can't be read, though every position can."""
 
 
 def read_chart(payload: bytes, fetched_at: datetime) -> ChartPage:
-    """Reads a page of any source. Raises `PageChanged` where it is none, or lacks any of the first 50 positions."""
-    if payload.lstrip()[:1] == b"<":
-        return _kworb(payload)
+    """Reads a page of any source.
+
+    Raises `PageChanged` where it is none, lacks any of the first 50 positions, or is of a day that has not come.
+    """
+    markup = payload.removeprefix(BOM_UTF8).lstrip()
+    if markup[:1] == b"<":
+        return _kworb(markup, fetched_at.date())
     top = read_payload(payload)
     if isinstance(top.value.get("data"), list):
         return _deezer(top, fetched_at.date())
     return _spotify(top, fetched_at.date())
 
 
-def _kworb(payload: bytes) -> ChartPage:
+def _kworb(payload: bytes, fetch_day: date) -> ChartPage:
     from lxml import etree, html
 
     try:
@@ -82,6 +92,9 @@ def _kworb(payload: bytes) -> ChartPage:
         day = date(*map(int, found.groups()))
     except ValueError:
         raise _changed("kworb", f"its title has the date {found[0]}") from None
+    if day > fetch_day + _AHEAD:
+        # Nothing would be newer than it until then, and so no day's chart be done.
+        raise _changed("kworb", f"its title has the date {found[0]}, which has not come")
     rows = [row for row in page.iter("tr") if row.find("td") is not None][:POSITIONS]
     entries = tuple(_kworb_entry(row, position) for position, row in enumerate(rows, 1))
     return ChartPage("kworb", "global_daily", day, False, _whole("kworb", entries))
@@ -100,7 +113,7 @@ def _kworb_entry(row: "_Element", position: int) -> Entry:
     if len(tracks) != 1 or not artists:
         raise _changed("kworb", f"row {position} has no link to a track and its artists")
     streams = texts[6].replace(",", "")
-    if not (streams.isascii() and streams.isdecimal()):
+    if not (streams.isascii() and streams.isdecimal()) or len(streams) > MOST_DIGITS:
         raise _changed("kworb", f"row {position} has {texts[6][:20]!r} where the streams were")
     track_id, title = tracks[0]
     return Entry(
@@ -123,7 +136,7 @@ def _deezer(top: Reader, day: date) -> ChartPage:
     for position, row in enumerate(rows, 1):
         title, artist, number = row.text("title"), row.child("artist"), row.value.get("id")
         name = artist.text("name") if artist else None
-        if not title or not name or not isinstance(number, int):
+        if not title or not name or type(number) is not int:
             raise _changed("Deezer", f"row {position} lacks its title, artist or id")
         entries.append(Entry(position, title, name, source_id=str(number)))
     return ChartPage("deezer", "top_worldwide", day, True, _whole("Deezer", tuple(entries)))
@@ -146,10 +159,11 @@ def _spotify(top: Reader, day: date) -> ChartPage:
                 title=title,
                 artists=", ".join(name for artist in artists if (name := artist.text("name"))),
                 track_id=track_id,
-                artist_ids=tuple(each for artist in artists if (each := artist.text("id"))),
+                artist_ids=tuple(each for artist in artists if (each := artist.key("id"))),
             )
         )
-    return ChartPage("spotify", named[1], day, True, _whole("Spotify's playlist", tuple(entries)), catalogue)
+    whole = _whole("Spotify's playlist", tuple(entries))
+    return ChartPage("spotify", named[1], day, True, whole, catalogue, tuple(top.faults))
 
 
 def _whole(name: str, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:

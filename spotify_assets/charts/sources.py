@@ -69,10 +69,10 @@ class SpotifyPlaylist:
     playlist_id: str
 
     def fetch(self) -> Told:
-        listener = next((each for each in self.spotify.listeners() if each.status == "connected"), None)
-        if listener is None:
+        client = self.spotify.any_listener("charts")
+        if client is None:
             raise HostFailed("A Spotify playlist as source of charts needs a connected listener: log in, see README.")
-        catalogue = Catalogue(self.spotify.client(listener, "charts"), self.spotify.capabilities)
+        catalogue = Catalogue(client, self.spotify.capabilities)
         page = next(catalogue.playlist_items(self.playlist_id))
         return Told(page.body, page.fetched_at)
 

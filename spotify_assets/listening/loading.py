@@ -21,6 +21,7 @@ from spotify_assets.listening.ledger import (
 from spotify_assets.listening.pages import Page, read_page, unreadable_page
 from spotify_assets.storage.bulk import copy_rows
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
+from spotify_assets.storage.landed import in_batches
 from spotify_assets.storage.ledger import Cursor, take_version
 from spotify_assets.storage.warehouse import Warehouse
 
@@ -63,8 +64,8 @@ def load_objects(warehouse: Warehouse, lake: Lake, keys: Sequence[str]) -> Loade
     Raises `LakeUnavailable` or `WarehouseUnavailable`; what was committed before then stays and is right.
     """
     loaded = Loaded()
-    for start in range(0, len(keys), OBJECTS_A_TRANSACTION):
-        pages = list(_read(lake, keys[start : start + OBJECTS_A_TRANSACTION]))
+    for batch in in_batches(keys, OBJECTS_A_TRANSACTION):
+        pages = list(_read(lake, batch))
         with warehouse.connect() as connection, connection.cursor() as cur:
             loaded += _load(cur, pages)
     return loaded

@@ -1,5 +1,6 @@
 """Spotify as this installation may reach it: one app, its listeners, and calls on behalf of each of them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -14,12 +15,36 @@ from spotify_assets.spotify.client import Answer, SpotifyClient
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.spotify.governor import Governor
 from spotify_assets.spotify.oauth import SpotifyApp
+from spotify_assets.spotify.outcomes import AccessRefused, NotAllowlisted, ReauthRequired, ScopeMissing
 from spotify_assets.spotify.tokens import Listener, TokenStore
 from spotify_assets.storage.secrets import TokenCipher
 from spotify_assets.storage.warehouse import Warehouse
 
 LATELY = timedelta(days=2)
 """Who logged in or was polled since then is served by Spotify; others may have left the allow-list since."""
+_NOT_SERVED = (NotAllowlisted, ReauthRequired, ScopeMissing, AccessRefused)
+
+
+@dataclass
+class AnyListener:
+    """Calls about nobody in particular: made for the first of these listeners, in order, whom Spotify serves."""
+
+    clients: Sequence[SpotifyClient]
+    _turn: int = 0
+
+    @property
+    def calls(self) -> int:
+        return sum(client.calls for client in self.clients)
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """As `SpotifyClient.get`; raises what one listener alone is refused for once that holds for all of them."""
+        while True:
+            try:
+                return self.clients[self._turn].get(path, params)
+            except _NOT_SERVED:
+                if self._turn + 1 == len(self.clients):
+                    raise
+                self._turn += 1
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,11 @@ class SpotifyAccess:
     def recently_played(self, listener: Listener) -> Answer:
         """The listener's newest 50 plays, as Spotify sent them. Raises the types of `outcomes.py`."""
         return self.client(listener, "polling").recently_played()
+
+    def any_listener(self, purpose: Purpose) -> AnyListener | None:
+        """Calls through whoever is connected and served; None where nobody is connected."""
+        connected = [each for each in self.listeners() if each.status == "connected"]
+        return AnyListener([self.client(each, purpose) for each in connected]) if connected else None
 
     def client(self, listener: Listener, purpose: Purpose) -> SpotifyClient:
         """Calls with the listener's login, counted as made for this purpose."""

@@ -5,13 +5,13 @@ trying, and remembered for a day (`capabilities.py`). What the answers say is re
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from spotify_assets.reading import read_payload
 from spotify_assets.spotify.capabilities import Batch, Capabilities
-from spotify_assets.spotify.client import Answer, SpotifyClient
+from spotify_assets.spotify.client import Answer
 from spotify_assets.spotify.outcomes import BadRequest, NotAllowedInTier, NotFound, SpotifyError
 from spotify_assets.spotify.verdicts import quoted
 
@@ -34,11 +34,20 @@ class Unknown:
     id: str
 
 
+class Client(Protocol):
+    """Calls to the Web API: one listener's, or those of whoever is served. `calls` were made so far."""
+
+    @property
+    def calls(self) -> int: ...
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer: ...
+
+
 @dataclass(frozen=True)
 class Catalogue:
-    """Spotify's catalogue through one listener's client. Every method raises the types in `outcomes.py`."""
+    """Spotify's catalogue through such calls. Every method raises the types in `outcomes.py`."""
 
-    client: SpotifyClient
+    client: Client
     capabilities: Capabilities
 
     def several(self, kind: Kind, ids: Sequence[str]) -> Iterator[Answer | Unknown]:

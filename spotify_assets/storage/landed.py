@@ -64,6 +64,16 @@ def in_order_of_fetching(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (parse_key(key).fetched_at, key))
 
 
+def in_batches(keys: Iterable[str], most: int) -> Iterator[list[str]]:
+    """Each key once, in the order given, at most so many at a time: what a load takes in one transaction.
+
+    Two equal answers of one second have one key, and who asked for both names it twice.
+    """
+    distinct = iter(dict.fromkeys(keys))
+    while batch := list(islice(distinct, most)):
+        yield batch
+
+
 def _unsettled_days(warehouse: Warehouse, dataset: str, today: date) -> set[date]:
     with warehouse.connect() as connection:
         row = connection.execute(

@@ -306,6 +306,34 @@ def test_landed_answers_give_the_same_rows_in_any_order(
         assert len(seen[0]["raw.artist_versions"]) > 30
 
 
+NOT_LISTED = "The user is not registered for this application. Please check your settings."
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, NOT_LISTED),
+        (403, {"error": {"status": 403, "message": "Insufficient client scope"}}),
+        (401, {"error": {"status": 401, "message": "The access token expired"}}),
+    ],
+)
+def test_who_is_not_served_holds_up_nobody_where_another_listener_is(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, status: int, body: object
+) -> None:
+    config = SimulatorConfig(at=NOW, plays_a_day=0, listeners=("alex", "blair"))
+    with installation(monkeypatch, warehouse, tmp_path / "home", config) as world:
+        named(world, tmp_path, dict.fromkeys(some_tracks(world, 3), 1))
+        fault(world, path="/v1/*", user="alex", status=status, body=body)
+        alone = enrich(world, TRACK_KINDS)
+        assert alone.is_refused
+        assert "alex" in str(alone.stopped)
+        world.login("blair")
+        calls(world)
+        done = enrich(world, TRACK_KINDS)
+        assert (done.stopped, done.loaded.things) == (None, {"track": 3})
+        assert done.calls == len(calls(world))
+
+
 def test_what_cannot_be_read_goes_to_quarantine_and_the_others_load(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
 ) -> None:

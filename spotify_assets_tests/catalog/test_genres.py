@@ -1,10 +1,12 @@
 """Genres from a simulated MusicBrainz: in few calls, one in 1.1 s; a 503 is no answer; rebuilt they are the same."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,14 @@ import requests
 from spotify_assets.automation.backlog import nothing_to_do
 from spotify_assets.catalog import genres
 from spotify_assets.catalog.genres import AskedGenres, GenreRun, load_genre_answers, open_musicbrainz
-from spotify_assets.catalog.musicbrainz import BETWEEN_CALLS, TRIES, read_answer, user_agent
+from spotify_assets.catalog.musicbrainz import (
+    ADDRESS,
+    BETWEEN_CALLS,
+    FEWEST_GENRES,
+    TRIES,
+    read_answer,
+    user_agent,
+)
 from spotify_assets.clock import clock_from
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.musicbrainz import NO_GENRES, true_genres
@@ -24,6 +33,7 @@ from spotify_assets_tests.ticks import fault, no_faults
 from spotify_assets_tests.world import World, snapshot
 
 NOW = datetime(2026, 3, 4, 20, tzinfo=UTC)
+MBID, ANOTHER = "b10bbbfc-cf9e-42e0-be17-e2c3e1d2600d", "381086ea-f511-4aba-bdf9-71c753dc5077"
 
 
 @contextmanager
@@ -176,9 +186,10 @@ def test_an_isrc_that_is_refused_or_credits_nobody_of_the_name_is_not_found_for_
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, status: int
 ) -> None:
     with listened(monkeypatch, warehouse, tmp_path, musicbrainz_hit_rate=0.0) as world:
-        somebody = {"artist": {"id": "mbid", "name": "Somebody else", "tags": []}}
-        answer = {"isrc": "GBALB8300001", "recordings": [{"artist-credit": [somebody]}]}
-        fault(world, path="/musicbrainz/isrc/*", status=status, body=answer)
+        somebody = {"artist": {"id": MBID, "name": "Somebody else", "tags": []}}
+        for (isrc,) in world.rows("select distinct isrc from raw.tracks"):
+            answer = {"isrc": isrc, "recordings": [{"artist-credit": [somebody]}]}
+            fault(world, path=f"/musicbrainz/isrc/{isrc}", status=status, body=answer)
         assert not ask(world).failed
         assert world.rows("select distinct was_found from ops.genre_lookups where kind = 'isrc'") == [(False,)]
         world.at(NOW + timedelta(days=31))
@@ -254,7 +265,8 @@ def test_the_list_of_genres_decides_whatever_is_loaded_first(
     with listened(monkeypatch, warehouse, tmp_path, musicbrainz_hit_rate=0.7) as world:
         ask(world)
         world.at(NOW + timedelta(days=40))
-        fault(world, path="/musicbrainz/genre/all", body="ambient\njazz\ntechno\n")
+        kept = ["ambient", "jazz", "techno", *(f"genre {number}" for number in range(FEWEST_GENRES))]
+        fault(world, path="/musicbrainz/genre/all", body="\n".join(kept))
         ask(world)
         assert {genre for genres in stored(world).values() for genre in genres} <= {"ambient", "jazz", "techno"}
         lake = open_lake(world.settings())
@@ -270,16 +282,113 @@ def test_the_list_of_genres_decides_whatever_is_loaded_first(
         assert seen[0] == {name: here[name] for name in seen[0]}
 
 
-def test_a_page_in_place_of_the_list_takes_nobody_s_genres_away() -> None:
-    for payload in (b"<html>busy</html>", b"", b"rock"):
-        answers, faults = read_answer(payload)
-        assert answers.genres is None
-        assert len(faults) == 1
-    answers, faults = read_answer(
-        b'{"artists": [{"id": "a", "tags": [{"name": 3}, 5, {"name": "rock", "count": 2}]}, {}]}'
-    )
-    assert answers.tags == {"a": {"rock": 2}}
-    assert len(faults) == 3
+MANY = [f"genre {number}" for number in range(FEWEST_GENRES)]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "<html>busy</html>",
+        "",
+        "rock",
+        "upstream connect error\nor disconnect/reset before headers\n",
+        "\n".join(MANY[1:]),
+        "\n".join([*MANY, "g" * 501]),
+        "\n".join([*MANY, "<p>"]),
+    ],
+)
+def test_what_is_no_list_of_genres_takes_nobody_s_genres_away(payload: str) -> None:
+    answers, faults = read_answer(payload.encode())
+    assert answers.genres is None
+    assert len(faults) == 1
+    assert read_answer("\n".join(MANY).encode())[0].genres == sorted(MANY)
+
+
+ROCK = {"name": "rock", "count": 2}
+CREDIT = {"name": "Artist", "artist": {"id": MBID, "name": "Artist", "tags": []}}
+RELATION = {"artist": {"id": MBID}, "ended": False}
+
+
+@pytest.mark.parametrize(
+    ("odd", "good"),
+    [
+        ({"tags": "rock"}, {"tags": [ROCK]}),
+        ({"tags": None}, {"tags": [ROCK]}),
+        ({"tags": [ROCK, 5]}, {}),
+        ({"tags": [{"name": 3, "count": 2}, ROCK]}, {"tags": []}),
+        ({"tags": [{"name": "g" * 501, "count": 2}]}, {"tags": []}),
+    ],
+)
+def test_tags_that_cannot_be_read_take_no_known_ones_away(odd: dict[str, object], good: dict[str, object]) -> None:
+    artists = [{"id": MBID, **odd}, {"id": ANOTHER, **good}]
+    answers, faults = read_answer(json.dumps({"artists": artists}).encode())
+    assert answers.tags == {ANOTHER: {tag["name"]: tag["count"] for tag in good.get("tags", [])}}  # type: ignore[attr-defined]
+    assert len(faults) == 1
+
+
+@pytest.mark.parametrize(
+    "relations",
+    [
+        "?",
+        None,
+        [RELATION, {"artist": {"id": "00-no-mbid"}}],
+        [{"artist": MBID}],
+        [{"artist": {"id": MBID}, "ended": "no"}],
+    ],
+)
+def test_an_address_that_cannot_be_read_takes_no_known_artist_away(relations: object) -> None:
+    urls = [
+        {"resource": f"{ADDRESS}odd", "relations": relations},
+        {"resource": f"{ADDRESS}good", "relations": [RELATION]},
+    ]
+    answers, faults = read_answer(json.dumps({"urls": urls}).encode())
+    assert answers.addresses == {"good": [MBID]}
+    assert len(faults) == 1
+
+
+@pytest.mark.parametrize(
+    "recordings",
+    [7, None, [{"artist-credit": "?"}], [{"artist-credit": [CREDIT, {"artist": {"id": "no-mbid", "name": "Odd"}}]}]],
+)
+def test_recordings_that_cannot_be_read_take_no_known_credits_away(recordings: object) -> None:
+    answers, faults = read_answer(json.dumps({"isrc": "GBALB8300001", "recordings": recordings}).encode())
+    assert answers.isrcs == {}
+    assert len(faults) == 1
+
+
+@pytest.mark.parametrize("body", ["<html>busy</html>", '{"error": "busy"}'])
+@pytest.mark.parametrize(
+    ("path", "rate", "kind"),
+    [("/genre/all", 1.0, "address"), ("/url", 1.0, "address"), ("/artist", 1.0, "tags"), ("/isrc/*", 0.0, "isrc")],
+)
+def test_an_answer_to_something_else_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, path: str, rate: float, kind: str, body: str
+) -> None:
+    """Status 200 alone once meant "not found" for a month or three; a bad list was asked for 545 times in a run."""
+    with listened(monkeypatch, warehouse, tmp_path, musicbrainz_hit_rate=rate) as world:
+        fault(world, path=f"/musicbrainz{path}", status=200, body=body)
+        asked(world)
+        done = ask(world)
+        assert done.failed
+        assert "MusicBrainz sent something else than was asked for" in str(done.stopped)
+        assert sum(fnmatch(each, path) for each in asked(world)) == 1
+        assert world.rows("select count(*) from ops.genre_lookups where kind = %s", (kind,)) == [(0,)]
+        # It landed, and waits to be looked at.
+        assert world.rows("select count(*) from raw.quarantine") == [(1,)]
+        no_faults(world)
+        assert not ask(world).failed
+
+
+def test_an_artist_who_was_merged_into_another_is_asked_for_once_a_month(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with listened(monkeypatch, warehouse, tmp_path, musicbrainz_hit_rate=1.0) as world:
+        with warehouse.connect() as connection:
+            connection.execute("insert into raw.artists (artist_id, name) values ('merged', 'Merged')")
+            connection.execute("insert into raw.musicbrainz_addresses values ('merged', %s)", (MBID,))
+        fault(world, path=f"/musicbrainz/artist/{MBID}", status=200, body={"id": ANOTHER, "tags": [ROCK]})
+        assert not ask(world).stopped
+        assert world.rows("select id from ops.genre_lookups where kind = 'tags' and not was_found") == [(MBID,)]
 
 
 def test_genres_can_be_switched_off_and_the_sensor_says_why_nothing_runs(

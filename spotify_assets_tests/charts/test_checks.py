@@ -10,7 +10,7 @@ import pytest
 
 from spotify_assets import settings
 from spotify_assets.charts.checks import chart_checks
-from spotify_assets.charts.loading import DATASET, load_charts
+from spotify_assets.charts.loading import DATASET, LoadedCharts, load_charts
 from spotify_assets.clock import FixedClock
 from spotify_assets.questions import PARTITION_TAG
 from spotify_assets.storage.lake import Lake, lake_key, open_lake
@@ -41,12 +41,12 @@ def filled(warehouse: Warehouse, lake: Lake, monkeypatch: pytest.MonkeyPatch) ->
     settings.settings.cache_clear()
 
 
-def load_page(warehouse: Warehouse, lake: Lake, playlist: str, fetched_at: datetime) -> None:
-    items = [{"track": {"id": f"{playlist}{number}", "name": f"Song {number}"}} for number in range(50)]
+def load_page(warehouse: Warehouse, lake: Lake, playlist: str, fetched_at: datetime, **of_each: object) -> LoadedCharts:
+    items = [{"track": {"id": f"{playlist}{number}", "name": f"Song {number}", **of_each}} for number in range(50)]
     payload = json.dumps({"href": f"https://api.spotify.com/v1/playlists/{playlist}/tracks", "items": items}).encode()
     key = lake_key(DATASET, payload, fetched_at, None)
     lake.put(key, payload)
-    load_charts(warehouse, lake, [key])
+    return load_charts(warehouse, lake, [key])
 
 
 def asked(warehouse: Warehouse, day: str | None = None, now: datetime = NOON) -> dict[str, dg.AssetCheckEvaluation]:
@@ -102,7 +102,7 @@ def test_good_rows_pass(filled: Warehouse, day: str | None) -> None:
         (
             "nothing_is_quarantined",
             "insert into raw.quarantine select lake_key, '', 'it is empty', '' from ops.chart_pages",
-            "1 pages could not be read",
+            "1 pages, or things on them, could not be read",
             dg.AssetCheckSeverity.WARN,
         ),
     ],
@@ -118,6 +118,17 @@ def test_damage_is_found_on_its_day_and_not_on_others(
         assert sentence in (check.description or "")
         assert "found" in check.metadata
     assert asked(filled, TOMORROW)[name].passed
+
+
+def test_what_a_readable_page_says_and_nobody_can_read_is_in_quarantine(filled: Warehouse, lake: Lake) -> None:
+    loaded = load_page(filled, lake, ANOTHER, NOON, popularity="high")
+    assert (loaded.pages, loaded.faults, loaded.entries_changed) == (1, (), 50)
+    check = asked(filled, TODAY)["nothing_is_quarantined"]
+    assert not check.passed
+    assert "50 pages, or things on them, could not be read" in (check.description or "")
+    with filled.connect() as connection:
+        [(noted,)] = connection.execute("select max(rows_quarantined) from ops.landed_objects").fetchall()
+    assert noted == 50
 
 
 def test_a_chart_is_recent_for_three_days(filled: Warehouse) -> None:

@@ -201,7 +201,8 @@ def test_spotify_s_own_playlist_is_a_source_for_apps_that_may_read_it(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     playlist = "37i9dQZEVXbMDoHDwVN2tF"
-    with SimulatorServer(SimulatorConfig(at=MORNING, tier="extended")) as simulator:
+    config = SimulatorConfig(at=MORNING, tier="extended", listeners=("alex", "blair"))
+    with SimulatorServer(config) as simulator:
         world = World.make(
             monkeypatch, warehouse, simulator, tmp_path / "home", TOP_50_SOURCES=f"spotify:{playlist},deezer"
         )
@@ -209,6 +210,11 @@ def test_spotify_s_own_playlist_is_a_source_for_apps_that_may_read_it(
         with pytest.raises(UserError, match="needs a connected listener"):
             ask(world)
         world.login("alex")
+        # Who has left the app's list of users holds up nobody, where another listener is connected.
+        fault(world, path="/v1/*", user="alex", status=403, body="The user is not registered for this application.")
+        with pytest.raises(UserError, match="does not list the account of listener alex"):
+            ask(world)
+        world.login("blair")
         assert ask(world)[0] == "spotify has the chart of 2026-03-04. The day is done."
         assert world.rows("select distinct source, chart, date_is_fetch_day from raw.chart_entries") == [
             ("spotify", playlist, True)

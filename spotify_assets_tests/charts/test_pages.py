@@ -1,5 +1,6 @@
 """Pages of charts: what each source sends is read, and a page that has changed its shape is refused with a sentence."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
@@ -53,6 +54,8 @@ def test_deezer_s_chart_is_of_the_day_of_fetching_and_has_its_own_ids(simulator:
     [
         (b"2026/03/03", b"3 March", "its title has no date"),
         (b"2026/03/03", b"2026/02/31", "has the date 2026/02/31"),
+        (b"2026/03/03", b"2062/03/02", "has the date 2062/03/02, which has not come"),
+        (b"2026/03/03", b"2026/03/06", "has the date 2026/03/06, which has not come"),
         (b"<td>2</td>", b"<td>3</td>", "row 2 says position '3'"),
         (b"../track/", b"../song/", "row 1 has no link to a track"),
         (b"<td></td>", b"", "columns and not 11"),
@@ -66,6 +69,33 @@ def test_a_page_of_kworb_s_that_has_changed_is_refused(
     with pytest.raises(PageChanged, match="kworb's page is not what it was") as refused:
         read_chart(changed, NOW)
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("streams", ["9" * 16, "9,999,999,999,999,999,999", "9" * 5000])
+def test_streams_that_are_too_many_to_be_true_are_refused(simulator: SimulatorServer, streams: str) -> None:
+    """Postgres and Python refuse such numbers, with errors that once stopped every later load."""
+    whole = page(simulator, KWORB)
+    first = f"{read_chart(whole, NOW).entries[0].streams:,}".encode()
+    with pytest.raises(PageChanged, match=r"row 1 has '9+.* where the streams were"):
+        read_chart(whole.replace(first, streams.encode()), NOW)
+
+
+def test_a_byte_order_mark_before_kworb_s_page_is_no_matter(simulator: SimulatorServer) -> None:
+    whole = page(simulator, KWORB)
+    assert read_chart(b"\xef\xbb\xbf" + whole, NOW) == read_chart(whole, NOW)
+
+
+def test_a_chart_may_be_of_the_day_that_it_is_at_kworb_s(simulator: SimulatorServer) -> None:
+    tomorrow = page(simulator, KWORB).replace(b"2026/03/03", b"2026/03/05")
+    assert read_chart(tomorrow, NOW).chart_date == date(2026, 3, 5)
+
+
+@pytest.mark.parametrize("number", [True, "7", None, 7.5])
+def test_deezer_s_ids_are_whole_numbers(simulator: SimulatorServer, number: object) -> None:
+    chart = json.loads(page(simulator, DEEZER))
+    chart["data"][3]["id"] = number
+    with pytest.raises(PageChanged, match="row 4 lacks its title, artist or id"):
+        read_chart(json.dumps(chart).encode(), NOW)
 
 
 def test_a_page_of_kworb_s_that_is_cut_off_behind_its_table_is_read(simulator: SimulatorServer) -> None:

@@ -154,6 +154,30 @@ def test_what_cant_be_read_waits_in_quarantine_and_the_rest_loads(warehouse: War
     assert (loaded.plays_new, loaded.quarantined) == (4, 9)
 
 
+LONG = random.Random(4).randbytes(6000).hex()  # noqa: S311 - 12,000 characters that no index can compress
+
+
+@pytest.mark.parametrize(
+    ("odd", "faults"),
+    [
+        ({"external_ids": {"isrc": LONG}}, []),
+        ({"artists": [{"id": LONG, "name": "Artist"}]}, ["/items/0/track/artists/0/id"]),
+        ({"album": {"id": LONG, "name": "Album"}}, ["/items/0/track/album/id"]),
+        ({"id": LONG, "uri": LONG}, ["/items/0", "/items/0/track/id", "/items/0/track/uri"]),
+    ],
+)
+def test_text_that_no_index_can_hold_stops_no_load(
+    odd: dict[str, object], faults: list[str], warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """It once stopped every later load too: what had landed was tried again and again."""
+    lake = open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path))
+    loaded = load_objects(warehouse, lake, [land(lake, NOON, [a_play(1, **odd), a_play(2)])])
+    with warehouse.connect() as connection:
+        held = connection.execute("select position from raw.quarantine order by position").fetchall()
+    assert [where for (where,) in held] == faults
+    assert loaded.plays_new == (1 if "id" in odd else 2)
+
+
 @pytest.mark.parametrize("payload", [b"<html>", b"[]", b'{"items": 3}', b'{"error": {}}', b"\xff\xfe\x00", b""])
 def test_a_payload_that_is_no_page_is_one_row_of_quarantine(
     payload: bytes, warehouse: Warehouse, tmp_path: Path
