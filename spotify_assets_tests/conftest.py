@@ -39,6 +39,7 @@ def pytest_configure() -> None:
 
 _LONGEST = (
     "test_real_polls",
+    "test_marts_in_pandas",
     "test_kills",
     "test_two_at_once",
     "test_ui",

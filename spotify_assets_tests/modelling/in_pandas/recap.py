@@ -13,7 +13,7 @@ Frames = dict[str, pd.DataFrame]
 def wrapped(streams: pd.DataFrame, marts: Frames) -> pd.DataFrame:
     """From the expected frames of the other marts."""
     base = _of(marts["listening_periods"]).drop(columns=["plays_of_unknown_length", "last_played_at"])
-    sides = [*_tops(marts), _firsts(streams), _busiest(streams, marts), _new(marts), _sessions(marts["sessions"])]
+    sides = [*_tops(marts), _firsts(streams), _busiest(streams), _new(marts), _sessions(marts["sessions"])]
     for name in ("track_variety", "period_comparisons", "period_coverage"):
         side = _of(marts[name]).set_index(PERIOD)
         sides.append(side[[column for column in side if column not in base]])
@@ -82,7 +82,7 @@ def _firsts(streams: pd.DataFrame) -> pd.DataFrame:
     return first[["track_name", "played_at"]].set_axis(["first_track", "first_track_at"], axis=1)
 
 
-def _busiest(streams: pd.DataFrame, marts: Frames) -> pd.DataFrame:
+def _busiest(streams: pd.DataFrame) -> pd.DataFrame:
     """Days, weekdays, hours, devices and countries with most time."""
     rows = in_periods(streams.assign(weekday=streams["local_date"].dt.day_of_week + 1), KINDS)
     time = {
