@@ -3,7 +3,7 @@
 Needs the warehouse only. Times are UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -38,7 +38,7 @@ _MISSING: dict[Kind, LiteralString] = {
             select
             from ops.catalog_fetches as asked
             where asked.kind = 'track' and asked.id = backlog.id and asked.fetched_at > %(unknown_since)s
-        )
+        ) and backlog.id <> all(%(skipped)s)
         order by played.plays desc nulls last, backlog.id
         limit %(most)s
     """,
@@ -47,7 +47,7 @@ _MISSING: dict[Kind, LiteralString] = {
         from ops.enrichment_backlog as backlog
         left join raw.track_artists as credits on credits.artist_id = backlog.id
         left join played using (track_id)
-        where backlog.kind = 'artist'
+        where backlog.kind = 'artist' and backlog.id <> all(%(skipped)s)
         group by backlog.id
         order by sum(played.plays) desc nulls last, backlog.id
         limit %(most)s
@@ -57,7 +57,7 @@ _MISSING: dict[Kind, LiteralString] = {
         from ops.enrichment_backlog as backlog
         left join raw.tracks as tracks on tracks.album_id = backlog.id
         left join played using (track_id)
-        where backlog.kind = 'album'
+        where backlog.kind = 'album' and backlog.id <> all(%(skipped)s)
         group by backlog.id
         order by sum(played.plays) desc nulls last, backlog.id
         limit %(most)s
@@ -75,47 +75,53 @@ _STALE_TRACKS: LiteralString = """
         where seen.kind = 'track' and seen.id = tracks.track_id
     ) as shown
     where greatest(asked.fetched_at, shown.at) < %(stale_before)s and tracks.track_id not like 'spotify:%%'
+        and tracks.track_id <> all(%(skipped)s)
     order by greatest(asked.fetched_at, shown.at), tracks.track_id
     limit %(most)s
 """
 _STALE: LiteralString = """
     select id
     from ops.catalog_fetches
-    where kind = %(kind)s and fetched_at < %(stale_before)s
+    where kind = %(kind)s and fetched_at < %(stale_before)s and id <> all(%(skipped)s)
     order by fetched_at, id
     limit %(most)s
 """
 
 
 def wanted(
-    connection: psycopg.Connection, kinds: Sequence[Kind], now: datetime, most: int
+    connection: psycopg.Connection, kinds: Sequence[Kind], now: datetime, most: int, skipped: Collection[str] = ()
 ) -> tuple[Kind, list[str]] | None:
     """What of these kinds is to be asked for next, at most so many ids; None where nothing is.
 
     Albums wait until no track and no artist is missing, for in Development Mode each costs a call and tells little.
-    What is stale waits until nothing at all is missing. Both wait for kinds too that somebody else asks for.
+    What is stale waits until nothing at all is missing. Both wait for kinds too that somebody else asks for. Ids that
+    are `skipped` are as if they were not there.
     """
-    waiting = counts(connection, now)
+    waiting = counts(connection, now, skipped)
     for kind in kinds:
         if waiting.get(kind) and (kind != "album" or waiting.keys() == {"album"}):
-            return kind, missing(connection, kind, now, most)
+            return kind, missing(connection, kind, now, most, skipped)
     if waiting:
         return None
-    old = ((kind, stale(connection, kind, now, most)) for kind in kinds)
+    old = ((kind, stale(connection, kind, now, most, skipped)) for kind in kinds)
     return next(((kind, ids) for kind, ids in old if ids), None)
 
 
-def missing(connection: psycopg.Connection, kind: Kind, now: datetime, most: int) -> list[str]:
+def missing(
+    connection: psycopg.Connection, kind: Kind, now: datetime, most: int, skipped: Collection[str] = ()
+) -> list[str]:
     """Ids of which Spotify has not given the whole, the most played first, at most so many."""
-    return _ids(connection, f"{_played(connection)} {_MISSING[kind]}", kind, now, most)
+    return _ids(connection, f"{_played(connection)} {_MISSING[kind]}", kind, now, most, skipped)
 
 
-def stale(connection: psycopg.Connection, kind: Kind, now: datetime, most: int) -> list[str]:
+def stale(
+    connection: psycopg.Connection, kind: Kind, now: datetime, most: int, skipped: Collection[str] = ()
+) -> list[str]:
     """Ids that Spotify described more than a month ago, the oldest first, at most so many."""
-    return _ids(connection, _STALE_TRACKS if kind == "track" else _STALE, kind, now, most)
+    return _ids(connection, _STALE_TRACKS if kind == "track" else _STALE, kind, now, most, skipped)
 
 
-def counts(connection: psycopg.Connection, now: datetime) -> dict[str, int]:
+def counts(connection: psycopg.Connection, now: datetime, skipped: Collection[str] = ()) -> dict[str, int]:
     """How many tracks, artists and albums wait for Spotify, without those that it lately said it doesn't know."""
     rows = connection.execute(
         """
@@ -125,10 +131,10 @@ def counts(connection: psycopg.Connection, now: datetime) -> dict[str, int]:
             select
             from ops.catalog_fetches as asked
             where asked.kind = backlog.kind and asked.id = backlog.id and asked.fetched_at > %s
-        )
+        ) and backlog.id <> all(%s)
         group by backlog.kind
         """,
-        (now - UNKNOWN_FOR,),
+        (now - UNKNOWN_FOR, list(skipped)),
     ).fetchall()
     return {str(kind): int(count) for kind, count in rows}
 
@@ -241,6 +247,14 @@ def _played(connection: psycopg.Connection) -> str:
     return _PLAYED.format(periods="marts.track_periods" if built else _NOT_BUILT)
 
 
-def _ids(connection: psycopg.Connection, query: str, kind: Kind, now: datetime, most: int) -> list[str]:
-    times = {"kind": kind, "most": most, "unknown_since": now - UNKNOWN_FOR, "stale_before": now - REFRESH_AFTER}
-    return [str(id_) for (id_,) in connection.execute(query.encode(), times).fetchall()]
+def _ids(
+    connection: psycopg.Connection, query: str, kind: Kind, now: datetime, most: int, skipped: Collection[str]
+) -> list[str]:
+    values = {
+        "kind": kind,
+        "most": most,
+        "unknown_since": now - UNKNOWN_FOR,
+        "stale_before": now - REFRESH_AFTER,
+        "skipped": list(skipped),
+    }
+    return [str(id_) for (id_,) in connection.execute(query.encode(), values).fetchall()]

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from spotify_assets.reading import read_payload
 from spotify_assets.spotify.capabilities import Batch, Capabilities
 from spotify_assets.spotify.client import Answer
-from spotify_assets.spotify.outcomes import BadRequest, NotAllowedInTier, NotFound, SpotifyError
+from spotify_assets.spotify.outcomes import BadRequest, NotAllowedInTier, NotFound, SpotifyError, Transient
 from spotify_assets.spotify.verdicts import quoted
 
 Kind = Literal["tracks", "artists", "albums"]
@@ -34,6 +34,15 @@ class Unknown:
     id: str
 
 
+@dataclass(frozen=True)
+class Failed:
+    """An id that alone got no answer, try after try: it may be the id, or a bad moment of Spotify's."""
+
+    kind: Kind
+    id: str
+    why: Transient
+
+
 class Client(Protocol):
     """Calls to the Web API: one listener's, or those of whoever is served. `calls` were made so far."""
 
@@ -50,8 +59,8 @@ class Catalogue:
     client: Client
     capabilities: Capabilities
 
-    def several(self, kind: Kind, ids: Sequence[str]) -> Iterator[Answer | Unknown]:
-        """The answers that hold these things, `{"<kind>": [...]}` or a thing alone, and the ids that are unknown.
+    def several(self, kind: Kind, ids: Sequence[str]) -> Iterator[Answer | Unknown | Failed]:
+        """The answers that hold these things, as `{"<kind>": [...]}` or a thing alone, and the ids without.
 
         An answer comes as soon as it is there, so that a failure loses none before it. What looks like no id is
         unknown without a call.
@@ -109,7 +118,7 @@ class Catalogue:
         except (NotFound, NotAllowedInTier):
             raise refused from None
 
-    def _some(self, kind: Kind, ids: Sequence[str]) -> Iterator[Answer | Unknown]:
+    def _some(self, kind: Kind, ids: Sequence[str]) -> Iterator[Answer | Unknown | Failed]:
         known = self.capabilities.allowed(BATCH[kind])
         answer = self._batch(kind, ids) if len(ids) > 1 and known is not False else None
         if answer is None:
@@ -128,24 +137,31 @@ class Catalogue:
             return self.client.get(f"/{kind}", {"ids": ",".join(ids)})
         except NotAllowedInTier:
             self.capabilities.found(BATCH[kind], is_allowed=False)
-        except BadRequest as refused:
-            # One id that is none spoils the batch: alone, each is told apart.
-            if refused.status != 400:
+        except (BadRequest, Transient) as refused:
+            # One id that is none, or fails, spoils the batch: alone, each is told apart.
+            if _is_of_the_app(refused):
                 raise
         return None
 
-    def _one(self, kind: Kind, each: str) -> Answer | Unknown:
+    def _one(self, kind: Kind, each: str) -> Answer | Unknown | Failed:
         try:
             return self.client.get(f"/{kind}/{each}")
         except NotFound:
             return Unknown(kind, each)
         except BadRequest as refused:
-            if refused.status != 400:
+            if _is_of_the_app(refused):
                 raise
             return Unknown(kind, each)
+        except Transient as failure:
+            return Failed(kind, each, failure)
 
     def _page(self, address: str, offset: int) -> Answer:
         return self.client.get(address, {"limit": str(ROWS_ON_A_PAGE), "offset": str(offset)})
+
+
+def _is_of_the_app(refused: SpotifyError) -> bool:
+    """Whether a refusal is about who asks; others, such as 400, 410 and 451, are about the id."""
+    return isinstance(refused, BadRequest) and refused.status == 403
 
 
 def _goes_on(page: Answer) -> bool:

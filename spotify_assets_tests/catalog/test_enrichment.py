@@ -22,6 +22,7 @@ from spotify_assets.listening.exports.importing import import_export
 from spotify_assets.listening.exports.sources import given, read
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
+from spotify_assets.spotify import client
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.storage.lake import Lake, open_lake
 from spotify_assets.storage.warehouse import Warehouse
@@ -332,6 +333,49 @@ def test_who_is_not_served_holds_up_nobody_where_another_listener_is(
         done = enrich(world, TRACK_KINDS)
         assert (done.stopped, done.loaded.things) == (None, {"track": 3})
         assert done.calls == len(calls(world))
+
+
+@pytest.mark.parametrize("tier", ["new_dev", "extended"])
+@pytest.mark.parametrize("status", [451, 500])
+def test_an_id_that_always_fails_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, status: int, tier: str
+) -> None:
+    """The order is stable: what comes first and fails came first in every run."""
+    monkeypatch.setattr(client, "TRIES", 1)
+    config = SimulatorConfig(at=NOW, plays_a_day=0, tier=tier)  # type: ignore[arg-type]
+    with installation(monkeypatch, warehouse, tmp_path / "home", config) as world:
+        tracks = sorted(some_tracks(world, 4))
+        named(world, tmp_path, dict.fromkeys(tracks, 1))
+        fault(world, path="/v1/tracks", status=status, body={"error": {"status": status}})
+        for bad in tracks[:2]:
+            fault(world, path=f"/v1/tracks/{bad}", status=status, body={"error": {"status": status}})
+        done = enrich(world, TRACK_KINDS)
+        assert set(tracks[2:]) == {track for (track,) in world.rows("select track_id from raw.tracks")}
+        assert not done.is_refused
+        assert (done.unknown, done.passed_over) == ((2, 0) if status == 451 else (0, 2))
+        # Albums wait for tracks, but not for these; and a run that gets nothing else is no refusal of everything.
+        enrich(world, ARTIST_KINDS)
+        enrich(world, TRACK_KINDS)
+        assert world.rows("select count(*) from raw.albums where upc is null") == [(0,)]
+        again = enrich(world, TRACK_KINDS)
+        assert (again.failed, again.is_refused) == (status == 500, False)
+        no_faults(world)
+        assert not enrich(world, TRACK_KINDS).stopped
+
+
+def test_after_three_failures_in_a_row_a_run_is_over(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(client, "TRIES", 1)
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        named(world, tmp_path, dict.fromkeys(some_tracks(world, 9), 1))
+        fault(world, path="/v1/tracks/*", status=500, body="busy")
+        calls(world)
+        done = enrich(world, TRACK_KINDS)
+        assert done.is_refused
+        assert len(calls(world)) == 4
+        assert "HTTP 500" in str(done.stopped)
+        assert world.rows("select count(*) from ops.catalog_fetches") == [(0,)]
 
 
 def test_what_cannot_be_read_goes_to_quarantine_and_the_others_load(

@@ -17,7 +17,7 @@ from spotify_assets.simulator.playlists import playlists_of
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.simulator.tokens import AccessToken
 from spotify_assets.spotify.capabilities import Capabilities, tier
-from spotify_assets.spotify.catalogue import Catalogue, Kind, Unknown
+from spotify_assets.spotify.catalogue import Catalogue, Failed, Kind, Unknown
 from spotify_assets.spotify.client import Answer, SpotifyClient
 from spotify_assets.spotify.exchange import new_session
 from spotify_assets.spotify.outcomes import NotAllowedInTier, NotFound, QuotaExceeded
@@ -88,7 +88,7 @@ def start(warehouse: Warehouse) -> Iterator[Start]:
         yield begin
 
 
-def found(kind: Kind, answers: list[Answer | Unknown]) -> list[object]:
+def found(kind: Kind, answers: list[Answer | Unknown | Failed]) -> list[object]:
     """The ids in the answers, whatever their shape, in order."""
     ids: list[object] = []
     for answer in answers:
