@@ -29,9 +29,17 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+# Names, and the numbers of IPv4; what stands in brackets is an IPv6 address, or `urlsplit` has refused it.
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:  # no port, or brackets that hold no address
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or "") or port == 0:
         raise ValueError("it should be an address such as https://api.spotify.com/v1")
     if parts.scheme == "http" and not is_loopback(value):
         raise ValueError("plain http is allowed for this machine only; use https")

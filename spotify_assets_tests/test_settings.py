@@ -16,6 +16,21 @@ from spotify_assets.settings import read_settings
     [
         ("SPOTIFY_API_URL", "api.spotify.com", "SPOTIFY_API_URL"),
         ("SPOTIFY_API_URL", "http://api.spotify.com/v1", "use https"),
+        *(
+            ("KWORB_URL", url, "KWORB_URL can't be used: it should be an address such as https://")
+            for url in (
+                "https://x:99999",
+                "https://x:0",
+                "https://x:port",
+                "https://ex ample.com",
+                "https://.com",
+                "https://...",
+                f"https://{'a' * 64}.com",
+                "https://*.x",
+                "https://[::1",
+                "https://[x]",
+            )
+        ),
         ("DATABASE_URL", "mysql://u:canary@h/d", "postgresql://"),
         ("LAKE_URL", "gs://bucket", "s3://bucket/prefix"),
         ("LAKE_START", "last year", "LAKE_START"),
@@ -30,6 +45,14 @@ def test_a_wrong_value_is_one_sentence(name: str, value: str, sentence: str, mon
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://kworb.net", "https://x-1.a_b.é.example.:8443/path", "http://127.0.0.1:1", "http://[::1]:65535/x"]
+)
+def test_addresses_of_all_kinds_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KWORB_URL", url)
+    assert read_settings().kworb_url == url
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
