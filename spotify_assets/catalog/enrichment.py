@@ -17,6 +17,7 @@ from spotify_assets.spotify.catalogue import IDS_IN_A_CALL, Catalogue, Failed, U
 from spotify_assets.spotify.catalogue import Kind as Several
 from spotify_assets.spotify.client import Answer
 from spotify_assets.spotify.outcomes import Blocked, SpotifyError, Transient
+from spotify_assets.storage.alone import alone
 from spotify_assets.storage.lake import Lake, parse_key
 from spotify_assets.storage.landed import in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
@@ -27,6 +28,7 @@ CALLS_A_RUN = 400
 _LOADED_AT_ONCE = 25
 _IDS_AT_ONCE = 1000
 _FAILURES_IN_A_ROW = 3
+LOCK = 5_820_047_113_926_640_531
 _SEVERAL: dict[Kind, Several] = {"track": "tracks", "artist": "artists", "album": "albums"}
 Progress = Callable[[str], None]
 
@@ -95,13 +97,16 @@ class Enrichment:
 
     def run(self) -> Enriched:
         """Asks until nothing of its kinds is wanted. Raises `WarehouseUnavailable` and `LakeUnavailable`."""
-        with while_nobody_is_erased(self.warehouse):
+        with while_nobody_is_erased(self.warehouse), alone(self.warehouse, LOCK) as is_alone:
             landing = Landing(self.lake, self.warehouse)
             landing.move_spool()
             today = self.clock.now().date()
             waiting = [left_over(self.warehouse, self.lake, dataset, today) for dataset in datasets(self.kinds)]
             keys = in_order_of_fetching(set().union(*waiting))
             done = Enriched(loaded=load_things(self.warehouse, self.lake, keys))
+            if not is_alone:
+                # It would ask for the same things in the same order.
+                return done + Enriched(stopped="Another run is asking Spotify just now.")
             catalogue = self._catalogue()
             if catalogue is None:
                 return done + Enriched(stopped="Nobody is connected, so Spotify can't be asked.")

@@ -30,6 +30,7 @@ from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
 from spotify_assets.reading import Fault
 from spotify_assets.spotify.exchange import new_session
+from spotify_assets.storage.alone import alone
 from spotify_assets.storage.lake import Lake, LakeCorrupt, parse_key
 from spotify_assets.storage.landed import in_batches, in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
@@ -39,7 +40,7 @@ from spotify_assets.storage.warehouse import Warehouse
 DATASET = "genres"
 SECONDS_A_RUN = 600.0
 _A_TRANSACTION = 200
-_LOCK = 6_174_020_983_551_204_417  # any number that no other program on the same database takes
+_LOCK = 6_174_020_983_551_204_417
 _ISRCS_AT_ONCE = 20
 
 
@@ -112,7 +113,7 @@ class GenreRun:
 
         Raises `WarehouseUnavailable` and `LakeUnavailable`.
         """
-        with while_nobody_is_erased(self.warehouse), _alone(self.warehouse) as is_alone:
+        with while_nobody_is_erased(self.warehouse), alone(self.warehouse, _LOCK) as is_alone:
             done = AskedGenres()
             waiting = left_over(self.warehouse, self.lake, DATASET, self.clock.now().date())
             done.loaded += load_genre_answers(self.warehouse, self.lake, in_order_of_fetching(waiting))
@@ -240,12 +241,3 @@ def open_musicbrainz(
     with new_session(1) as session:
         session.headers["User-Agent"] = user_agent(contact)
         yield MusicBrainz(Asker("MusicBrainz", session, clock, TRIES, BETWEEN_CALLS, sleep), url)
-
-
-@contextmanager
-def _alone(warehouse: Warehouse) -> Iterator[bool]:
-    """Whether nobody else asks; holds the lock in here if so."""
-    with warehouse.connect() as connection:
-        connection.autocommit = True
-        row = connection.execute("select pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
-        yield bool(row and row[0])

@@ -24,6 +24,7 @@ from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
 from spotify_assets.spotify import client
 from spotify_assets.spotify.access import SpotifyAccess
+from spotify_assets.storage.alone import alone
 from spotify_assets.storage.lake import Lake, open_lake
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.listening.exports.made_up import AUDIO, as_file, put, row
@@ -361,6 +362,17 @@ def test_an_id_that_always_fails_holds_up_no_other(
         assert (again.failed, again.is_refused) == (status == 500, False)
         no_faults(world)
         assert not enrich(world, TRACK_KINDS).stopped
+
+
+def test_of_two_runs_at_once_one_asks(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path) -> None:
+    with installation(monkeypatch, warehouse, tmp_path / "home", SimulatorConfig(at=NOW, plays_a_day=0)) as world:
+        named(world, tmp_path, dict.fromkeys(some_tracks(world, 2), 1))
+        calls(world)
+        with alone(warehouse, enrichment.LOCK):
+            second = enrich(world, TRACK_KINDS)
+        assert (second.stopped, second.failed) == ("Another run is asking Spotify just now.", False)
+        assert calls(world) == []
+        assert enrich(world, TRACK_KINDS).loaded.things["track"] == 2
 
 
 def test_after_three_failures_in_a_row_a_run_is_over(
