@@ -1,5 +1,6 @@
 """The asset `global_top_50`: the day's attempts, series that are never mixed, pages that can't be read, replays."""
 
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -33,11 +34,13 @@ def world(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield World.make(monkeypatch, warehouse, simulator, tmp_path / "home")
 
 
-def ask(world: World, day: date | None = None) -> tuple[str, dict[str, dg.AssetCheckEvaluation]]:
-    """Materializes the asset for a day, by default today; returns what was said, and its checks."""
+def ask(
+    world: World, day: date | None = None, asked_on: date | None = None
+) -> tuple[str, dict[str, dg.AssetCheckEvaluation]]:
+    """Materializes the asset for a day, asked for on a day, by default today; returns what was said, and its checks."""
     chosen = world.settings()
     today = clock_from(chosen).now().date()
-    tags = {ASKED_ON_TAG: today.isoformat()}
+    tags = {ASKED_ON_TAG: (asked_on or today).isoformat()}
     result = run_job("charts", chosen, partition=(day or today).isoformat(), tags=tags, only=["global_top_50"])
     [event] = result.asset_materializations_for_node("global_top_50")
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
@@ -195,6 +198,41 @@ def test_any_order_of_loading_gives_the_same_charts(world: World, new_warehouse:
         for key in order:
             load_charts(again, lake, [key])
         assert snapshot(again, "raw")["raw.chart_entries"] == snapshot(world.warehouse, "raw")["raw.chart_entries"]
+
+
+def test_an_attempt_killed_between_landing_and_loading_is_made_good_by_the_next(world: World) -> None:
+    """A chart is stored once it has landed, even where the source can't be asked any more."""
+    killed = world.command(module="spotify_assets_tests.charts.process", CRASH_AT="landing:1")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert stored(world) == []
+    without_waits(world)
+    for source in (KWORB, DEEZER):
+        fault(world, path=source, status=404, body="no")
+    world.at(MORNING + timedelta(days=1))
+    with pytest.raises(UserError, match="kworb has no page of the chart"):
+        ask(world)
+    assert stored(world) == [("kworb", "2026-03-02", 50)]
+
+
+def test_two_attempts_at_once_leave_the_rows_of_one(world: World, new_warehouse: Callable[[], Warehouse]) -> None:
+    attempts = [world.start(module="spotify_assets_tests.charts.process") for _ in range(3)]
+    for each in attempts:
+        _, problem = each.communicate(timeout=120)
+        assert each.returncode == 0, problem
+    assert stored(world) == [("kworb", "2026-03-02", 50)]
+    again, lake = new_warehouse(), open_lake(world.settings())
+    load_charts(again, lake, list(lake.list("charts/")))
+    assert snapshot(again, "raw") == snapshot(world.warehouse, "raw")
+
+
+def test_a_run_asked_for_before_midnight_that_stores_after_it_has_asked(world: World) -> None:
+    world.at(datetime(2026, 3, 5, 0, 0, 30, tzinfo=UTC))
+    said, _ = ask(world, MORNING.date(), asked_on=MORNING.date())
+    assert said.startswith("kworb has the chart of 2026-03-03.")
+    assert stored(world) == [("kworb", "2026-03-03", 50)]
+    # It landed on the new day, under which it is loaded again.
+    world.at(datetime(2026, 3, 6, 12, tzinfo=UTC))
+    assert "the 1 pages that were landed that day are loaded again" in ask(world, date(2026, 3, 5))[0]
 
 
 def test_spotify_s_own_playlist_is_a_source_for_apps_that_may_read_it(
