@@ -49,8 +49,8 @@ def defs():
         executor=dg.in_process_executor,
     )
 """
-A_WHILE = 150
-"""Seconds: the next full minute, and some for both runs to be launched and to end."""
+A_WHILE = 240
+"""Seconds: the next full minute, and some for each run to be launched and to end; albums wait for a second one."""
 
 
 @pytest.fixture
