@@ -178,7 +178,7 @@ PREVIEWS = {
         group by grouped_by
         order by count(*) desc""",
     "listener_zones": """
-        select time_zone, starts_at::text, ends_at::text
+        select time_zone, starts_at, ends_at
         from marts.listener_zones
         where user_id = %(user)s
         order by starts_at""",

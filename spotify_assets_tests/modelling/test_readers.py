@@ -101,6 +101,9 @@ def house(builder: Builder, raw: Raw, roles: Roles) -> Builder:
     for user_id in LISTENERS:
         raw.listener(user_id, "Europe/Berlin")
         hear(raw, user_id, 1)
+        describe(raw, f"{user_id}-left-out", f"{user_id}-album-0", f"{user_id}-artist-0")
+        raw.load([(user_id, f"2026-02-10 10:{minute:02}:00+00", f"{user_id}-track-1") for minute in range(10)])
+        raw.load([(user_id, "2026-02-11 10:00:00+00", f"{user_id}-left-out")])
         raw.export(
             f"Streaming_History_Audio_{user_id}_0.json",
             [
@@ -118,6 +121,10 @@ def house(builder: Builder, raw: Raw, roles: Roles) -> Builder:
         with raw.warehouse.connect() as connection:
             connection.execute(
                 "insert into raw.polled_spans values (%s, '{[2026-03-01 00:00Z, 2026-03-01 20:00Z]}')", (user_id,)
+            )
+            connection.execute(
+                "insert into ops.exclusions (user_id, kind, value) values (%s, 'track', %s)",
+                (user_id, f"{user_id}-left-out"),
             )
     assert builder.build().broken == []
     return builder

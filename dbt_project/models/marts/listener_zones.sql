@@ -8,7 +8,8 @@
 select
     zones.user_id,
     zones.time_zone,
-    zones.starts_at,
-    zones.ends_at
+    -- Not every program reads infinite times.
+    greatest(zones.starts_at, timestamptz '1970-01-01 00:00:00+00') as starts_at,
+    nullif(zones.ends_at, timestamptz 'infinity') as ends_at
 from {{ ref('stg_listener_time_zones') }} as zones
 where zones.starts_at < zones.ends_at

@@ -153,9 +153,10 @@ def coverage(rows: pd.DataFrame, user_id: str) -> pd.DataFrame:
 
 
 def listener_zones(zone: str, user_id: str) -> pd.DataFrame:
-    """One zone, always: the ends of time are no moments for frames."""
+    """One zone, always."""
+    begin = pd.Series([pd.Timestamp(0, tz="UTC")], dtype="datetime64[us, UTC]")
     never = pd.Series([pd.NaT], dtype="datetime64[us, UTC]")
-    return pd.DataFrame({"user_id": [user_id], "time_zone": [zone], "starts_at": never, "ends_at": never})
+    return pd.DataFrame({"user_id": [user_id], "time_zone": [zone], "starts_at": begin, "ends_at": never})
 
 
 def period_coverage(streams: pd.DataFrame, span: pd.DataFrame, zone: str) -> pd.DataFrame:
