@@ -136,7 +136,7 @@ def test_any_order_of_things_leaves_what_a_full_build_makes(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=size(2, 25),
+            max_examples=size(1, 25),
             stateful_step_count=size(12, 40),
             deadline=None,
             derandomize=size(True, False),

@@ -71,10 +71,10 @@ def _fill(world: World) -> None:
     raw.export("StreamingHistory_music_0.json", [Row(MINE, "2024-05-01T10:00:00Z", None, 40_000, ODD[0], ODD[1])],
                kind="account_data")  # fmt: skip
     again = [
-        Row(MINE, f"2023-05-01T10:{minute:02}:00Z", "again".ljust(22, "0"), 31_000, "Again", "And Again")
+        Row(MINE, f"2024-06-01T10:{minute:02}:00Z", "again".ljust(22, "0"), 31_000, "Again", "And Again")
         for minute in range(12)
     ]
-    raw.export("Streaming_History_Audio_2023.json", again, export="earlier")
+    raw.export("Streaming_History_Audio_2024.json", again, export="earlier")
     raw.export("Streaming_History_Audio_2025_of_another.json", _odd_rows(OTHERS, [ONLY_OTHERS]))
     with world.warehouse.connect() as connection:
         for user_id, shown in ((MINE, SHOWN), (OTHERS, OTHERS_SHOWN)):
@@ -87,7 +87,7 @@ def _fill(world: World) -> None:
         connection.execute("insert into ops.listener_time_zones values (%s, '2026-03-01', 'Asia/Tokyo')", (MINE,))
         connection.execute(
             "insert into ops.exclusions (user_id, kind, starts_at, ends_at) "
-            "values (%s, 'span', '2023-05-01 10:11Z', '2023-05-01 10:12Z')",
+            "values (%s, 'span', '2024-06-01 10:11Z', '2024-06-01 10:12Z')",
             (MINE,),
         )
         # One track of each was on a chart, and its artist has a genre.
