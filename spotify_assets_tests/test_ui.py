@@ -134,7 +134,7 @@ def test_a_run_launched_with_the_mouse_ends_green_and_the_assets_show_what_it_di
                 world,
                 "fct_plays",
                 "One row a stream that really happened",
-                "Why it began. Only exports know it.",
+                "Why it began; null where the export leaves it empty. Only exports know it.",
                 "select track_name from marts.fct_plays join marts.dim_tracks using (track_id) "
                 "order by played_at desc limit 1",
             )
@@ -145,7 +145,7 @@ def test_a_run_launched_with_the_mouse_ends_green_and_the_assets_show_what_it_di
                 "One row a listener, period and track",
                 "How many plays - streams of 30 s or more, or seen by the API only.",
                 "select track_name from marts.top_tracks where period_kind = 'all_time' "
-                "order by rank, last_played_at desc, track_key limit 1",
+                "order by rank, rank_by_time, track_key limit 1",
             )
             if SHOTS:
                 _photographs_the_lineage(person, SHOTS)

@@ -137,7 +137,7 @@ def test_any_order_of_things_leaves_what_a_full_build_makes(
         machine,
         settings=settings(
             max_examples=size(1, 25),
-            stateful_step_count=size(12, 40),
+            stateful_step_count=size(6, 40),
             deadline=None,
             derandomize=size(True, False),
             database=None,
