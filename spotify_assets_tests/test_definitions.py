@@ -64,7 +64,7 @@ marts/dim_tracks <- int_track_facts stg_albums stg_tracks
 marts/exclusion_effects <- exclusion_rules fct_plays
 marts/exclusion_rules <- stg_exclusions
 marts/fct_plays <- int_plays
-marts/listener_zones <- stg_listener_time_zones
+marts/listener_zones <- fct_plays stg_listener_time_zones
 marts/listening_clock <- listening_hours
 marts/listening_countries <- listening_hours
 marts/listening_hours <- fct_plays

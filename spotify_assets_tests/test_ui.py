@@ -144,8 +144,8 @@ def test_a_run_launched_with_the_mouse_ends_green_and_the_assets_show_what_it_di
                 "top_tracks",
                 "One row a listener, period and track",
                 "How many plays - streams of 30 s or more, or seen by the API only.",
-                "select track_name from marts.top_tracks where period_kind = 'all_time' "
-                "order by rank, rank_by_time, track_key limit 1",
+                "select track_name from marts.top_tracks where period_kind = 'month' "
+                "order by period_start desc, rank, rank_by_time, track_key limit 1",
             )
             if SHOTS:
                 _photographs_the_lineage(person, SHOTS)

@@ -4,12 +4,18 @@
 _LATEST = (
     "(select max(date_trunc('month', local_date::timestamp)::date) from marts.track_days where user_id = %(user)s)"
 )
-_TOP = """
+
+
+def _top(name: str, columns: str, key: str) -> str:
+    """The first of the latest month: tops of longer periods take longer, and every tick looks."""
+    return f"""
         select rank, {columns}, plays, ms_listened / 60000 as minutes
         from marts.{name}
-        where user_id = %(user)s and period_kind = 'all_time'
+        where user_id = %(user)s and period_kind = 'month' and period_start = {_LATEST}
         order by rank, rank_by_time, {key}
         limit 10"""
+
+
 PREVIEWS = {
     "fct_plays": """
         select played_at, coalesce(track_name, title) as title,
@@ -19,14 +25,14 @@ PREVIEWS = {
         where user_id = %(user)s
         order by played_at desc
         limit 10""",
-    "top_tracks": _TOP.format(name="top_tracks", columns="track_name, main_artist_name", key="track_key"),
-    "top_artists": _TOP.format(name="top_artists", columns="artist_name", key="artist_key"),
-    "top_albums": _TOP.format(name="top_albums", columns="album_name, main_artist_name", key="album_key"),
-    "top_genres": _TOP.format(name="top_genres", columns="genre", key="genre"),
-    "top_recordings": """
+    "top_tracks": _top("top_tracks", "track_name, main_artist_name", "track_key"),
+    "top_artists": _top("top_artists", "artist_name", "artist_key"),
+    "top_albums": _top("top_albums", "album_name, main_artist_name", "album_key"),
+    "top_genres": _top("top_genres", "genre", "genre"),
+    "top_recordings": f"""
         select rank, title, main_artist_name, tracks, plays
         from marts.top_recordings
-        where user_id = %(user)s and period_kind = 'all_time'
+        where user_id = %(user)s and period_kind = 'month' and period_start = {_LATEST}
         order by rank, title
         limit 10""",
     "track_days": """
@@ -67,12 +73,10 @@ PREVIEWS = {
         where user_id = %(user)s and period_kind = 'month'
         order by period_start desc
         limit 12""",
-    "track_variety": """
+    "track_variety": f"""
         select period_start, tracks, plays, repeat_rate, diversity, new_tracks, share_of_new_tracks
         from marts.track_variety
-        where user_id = %(user)s and period_kind = 'year'
-        order by period_start desc
-        limit 10""",
+        where user_id = %(user)s and period_kind = 'month' and period_start = {_LATEST}""",
     "listening_clock": """
         select weekday, local_hour, plays, ms_listened / 60000 as minutes, share_of_time
         from marts.listening_clock
@@ -221,11 +225,11 @@ CHARTS = {
     ),
     **{
         name: (
-            "plays of the first fifty",
+            "plays of the first fifty of the latest month",
             f"""
         select plays
         from marts.{name}
-        where user_id = %(user)s and period_kind = 'all_time' and rank <= 50
+        where user_id = %(user)s and period_kind = 'month' and period_start = {_LATEST} and rank <= 50
         order by rank""",
         )
         for name in ("top_tracks", "top_artists", "top_albums", "top_genres", "top_recordings")

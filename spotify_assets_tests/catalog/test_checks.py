@@ -90,7 +90,7 @@ def test_of_twenty_plays_spotify_may_lack_the_track_of_one_and_of_the_listening_
     with filled.connect() as connection:
         connection.execute("create schema if not exists marts")
         connection.execute(
-            "create table marts.track_periods (period_kind text, track_key text, plays int, ms_played int)"
+            "create table marts.track_periods (period_kind text, track_key text, plays int, ms_listened int)"
         )
         connection.execute("insert into raw.tracks (track_id, name) values (%s, 'Title')", (described,))
         for track_id, share in ((described, (plays, ms)), (unknown, (20 - plays, 20_000 - ms))):

@@ -1,35 +1,6 @@
 {{ config(materialized='view') }}
 
-with summed as (
-    {% for kind in ['month', 'year', 'all_time'] -%}
-    select
-        user_id,
-        '{{ kind }}' as period_kind,
-        {{ start_of(kind, 'local_date') }} as period_start,
-        extract(isodow from local_date)::integer as weekday,
-        local_hour,
-        {{ added_up() }}
-    from {{ ref('listening_hours') }}
-    group by
-        user_id,
-        {{ start_of(kind, 'local_date') }},
-        extract(isodow from local_date)::integer,
-        local_hour
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-)
-
-select
-    user_id,
-    period_kind,
-    period_start,
-    weekday,
-    local_hour,
-    plays,
-    streams,
-    ms_listened,
-    {{ share(
-        'ms_listened',
-        'sum(ms_listened) over (partition by user_id, period_kind, period_start)'
-    ) }} as share_of_time
-from summed
+{{ listening_by({
+    'weekday': 'extract(isodow from local_date)::integer',
+    'local_hour': 'local_hour',
+}) }}
