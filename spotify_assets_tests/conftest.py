@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from moto.server import ThreadedMotoServer
 from psycopg import conninfo, sql
 
 from spotify_assets import settings as settings_module
+from spotify_assets.clock import FixedClock
+from spotify_assets.modelling.project import find_project
+from spotify_assets.modelling.session import BuildSession
 from spotify_assets.settings import Settings
 from spotify_assets.storage.embedded import ROLE, EmbeddedPostgres
 from spotify_assets.storage.lake import Lake, open_lake
@@ -23,7 +27,8 @@ from spotify_assets_tests.databases import DatabasePool, create_database, databa
 from spotify_assets_tests.sizes import size
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
-_TEMPLATE = "migrated"
+_MIGRATED, _BUILT = "migrated", "built"
+_FIRST_BUILD = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
 _numbers = count(1)
 _outcomes = pytest.StashKey[str]()
 _MEMORY = Path("/dev/shm")  # noqa: S108
@@ -68,6 +73,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
     ranks = {name: rank for rank, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: min((ranks[name] for name in ranks if name in item.nodeid), default=len(ranks)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for a daemon, a server, or a time to pass."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -116,8 +126,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres_home"))
     server.start()
     try:
-        create_database(server, _TEMPLATE)
-        Warehouse(database_dsn(server, _TEMPLATE)).migrate()
+        create_database(server, _MIGRATED)
+        Warehouse(database_dsn(server, _MIGRATED)).migrate()
         _hurry(server)
         yield server
     finally:
@@ -134,29 +144,42 @@ def _hurry(server: EmbeddedPostgres) -> None:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres_server: EmbeddedPostgres) -> DatabasePool:
-    """The databases that the tests of this session hand on."""
-    return DatabasePool(postgres_server, _TEMPLATE)
+def databases(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> DatabasePool:
+    """The databases that the tests of this session hand on, with the models built of nothing: a first build is slow."""
+    create_database(postgres_server, _BUILT, _MIGRATED)
+    home = tmp_path_factory.mktemp("built_home")
+    world.prepare(home)
+    build = BuildSession(Warehouse(database_dsn(postgres_server, _BUILT)), _FIRST_BUILD, find_project(home))
+    for outcome in (build.audit(), build.marts()):
+        assert not outcome.broken
+    build.close()
+    return DatabasePool(postgres_server, _BUILT)
 
 
 @pytest.fixture
 def new_warehouse(postgres_server: EmbeddedPostgres, databases: DatabasePool) -> Iterator[Callable[[], Warehouse]]:
-    """Makes warehouses, migrated and empty, that are gone or empty again after the test."""
-    made = []
-
-    def make() -> Warehouse:
-        made.append(databases.take())
-        return open_warehouse(Settings(database_url=database_dsn(postgres_server, made[-1])))
-
-    yield make
-    for name in made:
-        databases.give_back(name)
+    """Makes warehouses where nothing happened but a build, that are gone or as they were again after the test."""
+    with databases.lending() as lend:
+        yield lambda: open_warehouse(Settings(database_url=database_dsn(postgres_server, lend())))
 
 
 @pytest.fixture
 def warehouse(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
     """A warehouse of its own for each test."""
     return new_warehouse()
+
+
+@pytest.fixture(scope="session")
+def unbuilt_databases(postgres_server: EmbeddedPostgres) -> DatabasePool:
+    """Such that are migrated, and nothing else."""
+    return DatabasePool(postgres_server, _MIGRATED)
+
+
+@pytest.fixture
+def unbuilt_warehouse(postgres_server: EmbeddedPostgres, unbuilt_databases: DatabasePool) -> Iterator[Warehouse]:
+    """A warehouse in which nothing was ever built."""
+    with unbuilt_databases.lending() as lend:
+        yield open_warehouse(Settings(database_url=database_dsn(postgres_server, lend())))
 
 
 @pytest.fixture(scope="session")

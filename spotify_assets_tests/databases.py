@@ -1,5 +1,7 @@
 """Databases for tests. Making one copies 300 files and costs Postgres half a second, so tests hand them on, emptied."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import psycopg
@@ -16,10 +18,14 @@ _SHAPE = """
         select concat_ws(' ', 'schema', nspname) as thing from named
         union all
         select concat_ws(' ', nspname, relname, relkind, relacl, reloptions, relrowsecurity, relpersistence)
-        from pg_class inner join named on named.oid = relnamespace
+        from pg_class inner join named on named.oid = relnamespace where relkind <> 'i'
+        union all
+        select concat_ws(' ', indrelid::regclass, indkey, indisunique, pg_get_expr(indpred, indrelid))
+        from pg_index inner join pg_class on pg_class.oid = indrelid inner join named on named.oid = relnamespace
         union all
         select concat_ws(' ', attrelid::regclass, attname, atttypid, atttypmod, attnotnull, attisdropped)
         from pg_attribute inner join pg_class on pg_class.oid = attrelid inner join named on named.oid = relnamespace
+        where relkind <> 'i'
         union all
         select concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(pg_constraint.oid))
         from pg_constraint inner join named on named.oid = connamespace
@@ -37,7 +43,7 @@ _TABLES = """
     select format('%I.%I', schemaname, tablename) from pg_tables where schemaname !~ '^(pg_|information_schema)'
 """
 _SEQUENCES = """
-    select format('%I.%I', schemaname, sequencename) from pg_sequences where last_value is not null
+    select format('%I.%I', schemaname, sequencename), last_value from pg_sequences where last_value is not null
 """
 
 
@@ -53,16 +59,30 @@ class DatabasePool:
             self._shape = connection.execute(_SHAPE).fetchone()
             self._tables = [str(name) for (name,) in connection.execute(_TABLES)]
             self._rows = {name: self._rows_of(connection, name) for name in self._filled(connection)}
+            self._next = {name: last + 1 for name, last in connection.execute(_SEQUENCES)}
 
-    def take(self) -> str:
+    @contextmanager
+    def lending(self) -> Iterator[Callable[[], str]]:
+        """Gives a function that takes databases, and takes them back at the end."""
+        lent: list[str] = []
+
+        def lend() -> str:
+            lent.append(self._take())
+            return lent[-1]
+
+        yield lend
+        for name in lent:
+            self._give_back(name)
+
+    def _take(self) -> str:
         """The name of a database that nobody else has."""
         if self._free:
             return self._free.pop()
-        name = f"test_{next(self._numbers)}"
+        name = f"{self._template}_{next(self._numbers)}"
         create_database(self._server, name, self._template)
         return name
 
-    def give_back(self, name: str) -> None:
+    def _give_back(self, name: str) -> None:
         """Empties it for the next who takes one; where more than rows was changed it goes."""
         if self._is_unchanged(name):
             self._free.append(name)
@@ -82,8 +102,8 @@ class DatabasePool:
                 filled = self._filled(connection)
                 if filled:
                     connection.execute(f"truncate {', '.join(filled)} cascade".encode())
-                for (sequence,) in connection.execute(_SEQUENCES).fetchall():
-                    connection.execute(f"alter sequence {sequence} restart".encode())
+                for sequence, _ in connection.execute(_SEQUENCES).fetchall():
+                    connection.execute(f"alter sequence {sequence} restart {self._next.get(sequence, 1)}".encode())
                 for table, rows in self._rows.items():
                     for (row,) in rows:
                         connection.execute(

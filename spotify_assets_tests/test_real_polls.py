@@ -50,7 +50,7 @@ def test_each_real_poll_is_a_tick_and_no_play_is_lost_or_doubled(
     """Live = every tick twice = replayed into an empty database = loaded in random order: all rows, all columns.
 
     `make soak` does it with all 307 polls, each tick twice in the other installation. `make test` does it with the
-    first forty-five, of which fifteen run twice. Some live ticks are runs of Dagster, the others the code below it.
+    first thirty-two, of which eight run twice. Some live ticks are runs of Dagster, the others the code below it.
     """
     polls = recorded_polls(real_data / FILE)[: size(32, 307)]
     with SimulatorServer(SimulatorConfig(replay=real_data / FILE, at=polls[0].polled_at)) as simulator:
@@ -61,7 +61,7 @@ def test_each_real_poll_is_a_tick_and_no_play_is_lost_or_doubled(
         live, twice = installation("live"), installation("twice")
         for world in (live, twice):
             world.login("alex")
-        ticked_twice = size(15, len(polls))
+        ticked_twice = size(8, len(polls))
         for number, poll in enumerate(polls):
             live.at(poll.polled_at)
             if number % 30 == 0:

@@ -68,4 +68,4 @@ def _most_played(warehouse: Warehouse) -> str:
             limit 10
             """
         ).fetchall()
-    return markdown_table(["track", "artist", "album", "plays"], rows)
+    return markdown_table(["track", "artist", "album", "plays"], rows) if rows else "No play has been modelled yet."

@@ -1,7 +1,9 @@
 """What a person sees of a table in Dagster's UI: how many rows, a few of them, and a small chart. No Dagster."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql
@@ -10,23 +12,23 @@ from spotify_assets.markdown import bar_chart, markdown_table
 from spotify_assets.modelling.shown import CHARTS, PREVIEWS
 from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 
+T = TypeVar("T")
 _COUNTED_UP_TO = 5_000
-
 _CHART_WIDTH = 60
 
 # Views that have a row for each row of these, or are as small themselves.
 _MADE_OF = {"top_tracks": ("track_days", "track_periods"), "coverage": ("coverage",)}
 # The same number by a shorter way.
 _COUNTED_AS = {"wrapped": "(select * from marts.listening_periods where period_kind in ('month', 'year'))"}
-_PATIENCE = "50ms"
-"""Other views are counted where that takes no longer: a tick should not wait for a number."""
+_TO_COUNT, _TO_SHOW = "20ms", "250ms"
+"""A tick should not wait for a number: a view is counted, and a table shown, where it takes no longer."""
 
 
 @dataclass(frozen=True)
 class Glance:
     """A look at one relation.
 
-    `row_count` is exact up to 5,000 rows, beyond that Postgres' estimate; None for views that take long to count.
+    `row_count` is exact up to 5,000 rows, beyond that Postgres' estimate. None stands for what would take too long.
     """
 
     row_count: int | None
@@ -57,7 +59,8 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
                 count, is_estimate = _count(connection, schema, name, estimate)
             seen[key] = Glance(count, is_estimate)
             if schema == "marts":
-                preview, chart = _preview(connection, name, shared), None if shared else _chart(connection, name)
+                preview = NOT_SHOWN if shared else _quickly(connection, _TO_SHOW, partial(_preview, connection, name))
+                chart = None if shared else _quickly(connection, _TO_SHOW, partial(_chart, connection, name))
                 seen[key] = Glance(count, is_estimate, preview, chart)
     return seen
 
@@ -73,18 +76,21 @@ def _count_view(connection: psycopg.Connection, schema: str, name: str) -> tuple
         if count is None:
             return None, True
         total, is_estimate = total + count, is_estimate or is_rough
-    return (total, is_estimate) if name in _MADE_OF else _count_quickly(connection, schema, name)
+    if name in _MADE_OF:
+        return total, is_estimate
+    return _quickly(connection, _TO_COUNT, partial(_count, connection, schema, name, 0)) or (None, True)
 
 
-def _count_quickly(connection: psycopg.Connection, schema: str, name: str) -> tuple[int | None, bool]:
+def _quickly(connection: psycopg.Connection, patience: str, look: Callable[[], T | None]) -> T | None:
+    """What `look` finds, or None where one of its queries takes longer."""
     try:
         with connection.transaction():
-            connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(_PATIENCE)))
-            counted = _count(connection, schema, name, 0)
+            connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(patience)))
+            found = look()
             connection.execute("set local statement_timeout = default")
-            return counted
+            return found
     except psycopg.errors.QueryCanceled:
-        return None, True
+        return None
 
 
 def _count(connection: psycopg.Connection, schema: str, name: str, estimate: int) -> tuple[int | None, bool]:
@@ -99,11 +105,9 @@ def _count(connection: psycopg.Connection, schema: str, name: str, estimate: int
     return (estimate if estimate > 0 else None), True
 
 
-def _preview(connection: psycopg.Connection, name: str, shared: bool) -> str | None:
+def _preview(connection: psycopg.Connection, name: str) -> str | None:
     if name not in PREVIEWS:
         return None
-    if shared:
-        return NOT_SHOWN
     cursor = connection.execute(PREVIEWS[name].encode(), {"user": _only_listener(connection)})
     return markdown_table([column.name for column in cursor.description or ()], cursor.fetchall())
 

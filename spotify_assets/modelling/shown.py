@@ -225,6 +225,18 @@ CHARTS = {
     ),
     **{
         name: (
+            f"minutes by {column}, most first",
+            f"""
+        select sum(ms_listened) / 60000
+        from marts.listening_hours
+        where user_id = %(user)s
+        group by {column}
+        order by sum(ms_listened) desc""",
+        )
+        for name, column in (("listening_platforms", "platform"), ("listening_countries", "conn_country"))
+    },
+    **{
+        name: (
             "plays of the first fifty of the latest month",
             f"""
         select plays
@@ -286,6 +298,124 @@ CHARTS = {
         where user_id = %(user)s and period_kind = 'all_time'
         group by date_trunc('month', first_local_date::timestamp)
         order by date_trunc('month', first_local_date::timestamp)""",
+    ),
+    "artist_discoveries": (
+        "new artists by month, of their latest sixty months",
+        """
+        select count(*)
+        from marts.artist_discoveries
+        where user_id = %(user)s
+        group by date_trunc('month', discovered_on::timestamp)
+        order by date_trunc('month', discovered_on::timestamp)""",
+    ),
+    "track_variety": (
+        "different tracks by month",
+        """
+        select count(*)
+        from marts.track_periods
+        where user_id = %(user)s and period_kind = 'month'
+        group by period_start
+        order by period_start""",
+    ),
+    "coverage": (
+        "days of the spans and holes, in their order",
+        """
+        select extract(day from ends_at - starts_at)
+        from marts.coverage
+        where user_id = %(user)s
+        order by starts_at""",
+    ),
+    "listener_zones": (
+        "plays in each zone, in their order",
+        """
+        select (
+            select count(*)
+            from marts.fct_plays as plays
+            where
+                plays.user_id = zones.user_id
+                and plays.played_at >= zones.starts_at
+                and plays.played_at < coalesce(zones.ends_at, 'infinity')
+        )
+        from marts.listener_zones as zones
+        where zones.user_id = %(user)s
+        order by zones.starts_at""",
+    ),
+    "exclusion_rules": (
+        "rules of each kind",
+        """
+        select count(*)
+        from marts.exclusion_rules
+        group by kind
+        order by kind""",
+    ),
+    "exclusion_effects": (
+        "streams that each rule leaves out",
+        """
+        select streams
+        from marts.exclusion_effects
+        where user_id = %(user)s
+        order by rule_id""",
+    ),
+    "chart_history": (
+        "entries by date",
+        """
+        select count(*) filter (where entered)
+        from marts.chart_history
+        group by chart_date
+        order by chart_date""",
+    ),
+    "chart_firsts": (
+        "recordings heard before the world, by the year of the chart, then after it",
+        """
+        select count(*)
+        from marts.chart_firsts
+        where user_id = %(user)s
+        group by days_before_the_world <= 0, date_trunc('year', first_charted_on::timestamp)
+        order by days_before_the_world <= 0, date_trunc('year', first_charted_on::timestamp)""",
+    ),
+    "chart_overlap": (
+        "plays on the charts by month",
+        """
+        select sum(plays_on_chart)
+        from marts.chart_overlap
+        where user_id = %(user)s
+        group by month_start
+        order by month_start""",
+    ),
+    "artist_genres": (
+        "artists of the fifty commonest genres",
+        """
+        select count(*)
+        from marts.artist_genres
+        group by genre
+        order by count(*) desc
+        limit 50""",
+    ),
+    "dim_artists": (
+        "artists by popularity, in tens",
+        """
+        select count(*)
+        from marts.dim_artists
+        where popularity is not null
+        group by popularity / 10
+        order by popularity / 10""",
+    ),
+    "dim_recordings": (
+        "recordings with two, three, … tracks",
+        """
+        select count(*)
+        from marts.dim_recordings
+        where track_count > 1
+        group by track_count
+        order by track_count""",
+    ),
+    "track_recordings": (
+        "tracks by what groups them",
+        """
+        select count(*)
+        from marts.track_recordings
+        group by grouped_by
+        order by grouped_by""",
     ),
     "dim_tracks": (
         "tracks by decade of release",

@@ -107,7 +107,7 @@ def test_a_past_day_is_loaded_again_and_a_whole_replay_gives_the_same_rows(world
     """After enrichment and genres on two days: raw and marts, from the lake alone."""
     first, *_ = some_tracks(world, 6)
     metadata, _ = materialize(world, "track_metadata")
-    assert metadata["most_played"] == "Nothing has been built yet."
+    assert metadata["most_played"] == "No play has been modelled yet."
     materialize(world, "artist_metadata")
     world.at(NOW + timedelta(days=1))
     named(world, world.home, dict.fromkeys(some_tracks(world, 6), 1) | {first: 3})

@@ -83,11 +83,11 @@ def test_what_can_t_be_read_is_found_on_its_day_and_at_the_asset_that_asked_for_
     ("plays", "ms", "passes"), [(19, 19_000, True), (18, 19_000, False), (19, 18_000, False), (0, 0, False)]
 )
 def test_of_twenty_plays_spotify_may_lack_the_track_of_one_and_of_the_listening_time_as_much(
-    filled: Warehouse, plays: int, ms: int, passes: bool
+    unbuilt_warehouse: Warehouse, plays: int, ms: int, passes: bool
 ) -> None:
     described, unknown = f"{1:022}", f"{2:022}"
-    assert plays_are_described(filled).passed  # nothing has been built
-    with filled.connect() as connection:
+    assert plays_are_described(unbuilt_warehouse).passed
+    with unbuilt_warehouse.connect() as connection:
         connection.execute("create schema if not exists marts")
         connection.execute(
             "create table marts.track_periods (period_kind text, track_key text, plays int, ms_listened int)"
@@ -95,7 +95,7 @@ def test_of_twenty_plays_spotify_may_lack_the_track_of_one_and_of_the_listening_
         connection.execute("insert into raw.tracks (track_id, name) values (%s, 'Title')", (described,))
         for track_id, share in ((described, (plays, ms)), (unknown, (20 - plays, 20_000 - ms))):
             connection.execute("insert into marts.track_periods values ('all_time', %s, %s, %s)", (track_id, *share))
-    found = plays_are_described(filled)
+    found = plays_are_described(unbuilt_warehouse)
     assert found.passed == passes
     assert f"{100 * plays / 20:.1f} % of the plays" in str(found.description)
     assert passes or "What is missing is asked for" in str(found.description)

@@ -25,6 +25,7 @@ def _play_count(builder: Builder) -> object:
     return builder.rows("select count(*) from marts.fct_plays")[0][0]
 
 
+@pytest.mark.soak
 def test_incremental_builds_equal_a_full_rebuild_row_for_row(builder: Builder, raw: Raw) -> None:
     chance = random.Random(20261121)  # noqa: S311
     raw.listener("ada", "America/New_York")
@@ -44,8 +45,7 @@ def test_incremental_builds_equal_a_full_rebuild_row_for_row(builder: Builder, r
             for track in chance.sample(track_ids, count)
         }
 
-    last = 5
-    for step in range(last + 1):
+    for step in range(6):
         new = {
             (
                 chance.choice(["ada", "bob", "eve"]),
@@ -68,9 +68,9 @@ def test_incremental_builds_equal_a_full_rebuild_row_for_row(builder: Builder, r
         outcome = builder.build()
         assert outcome.broken == []
         is_full = builder.rows("select is_full from ops.builds order by build_id desc limit 1")
-        assert is_full == [(step == 0,)]
+        assert is_full == [(False,)]
         assert builder.rows("select count(*) from ops.changed_days") == [(0,)]
-        if step > 0 and size(step == last, True):
+        if step > 0:
             incremental = builder.everything()
             assert incremental["track_periods"]
             builder.rebuild()
@@ -97,9 +97,10 @@ def test_an_artist_gets_and_loses_genres_with_the_tracks_by_whose_isrc_they_are_
     )
     builder.build()
     assert builder.rows(genres) == [(["rock"],)]
-    incremental = builder.everything()
-    builder.rebuild()
-    assert builder.everything() == incremental
+    if size(False, True):
+        incremental = builder.everything()
+        builder.rebuild()
+        assert builder.everything() == incremental
 
     raw.load(tracks={"b": ("B", 180_000, None, ["other"])})
     builder.build()
@@ -110,10 +111,11 @@ def test_an_artist_gets_and_loses_genres_with_the_tracks_by_whose_isrc_they_are_
 def test_nothing_changed_means_no_build(builder: Builder, raw: Raw) -> None:
     raw.load([("ada", "2026-03-01 10:00:00+00", "a")])
     assert builder.build().kind == "built"
+    builds = builder.rows("select count(*) from ops.builds")
     outcome = builder.build()
     assert outcome.kind == "skipped"
     assert "Nothing changed" in outcome.reason
-    assert builder.rows("select count(*) from ops.builds") == [(1,)]
+    assert builder.rows("select count(*) from ops.builds") == builds
 
 
 def test_a_time_zone_moves_plays_to_another_local_date_and_changing_it_rebuilds(builder: Builder, raw: Raw) -> None:
@@ -315,9 +317,10 @@ def test_killed_between_audit_and_marts_the_next_quiet_tick_completes_the_marts(
         outcome = builder.build()
     assert outcome.broken == []
     assert _play_count(builder) == 2
-    incremental = builder.everything()
-    builder.rebuild()
-    assert builder.everything() == incremental
+    if size(False, True):
+        incremental = builder.everything()
+        builder.rebuild()
+        assert builder.everything() == incremental
 
 
 # What each mart says that the listener has played, all told.
@@ -348,6 +351,7 @@ def test_a_reader_sees_only_totals_that_were_true_during_ticks_imports_and_full_
             while not stop.is_set():
                 for query in _TOTALS:
                     seen[query].add(builder.rows(query)[0][0])
+                stop.wait(0.05)
         except BaseException as error:
             errors.append(error)
             raise

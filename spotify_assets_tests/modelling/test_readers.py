@@ -278,11 +278,12 @@ def test_a_role_sees_its_listener_only_after_every_kind_of_build(
         assert len(texts(alex, "dim_albums", "album_id = 'alex-album-2'")) == 1
         assert len(texts(alex, "artist_genres", "artist_id = 'alex-artist-2'")) == 1
 
-    changed = Builder(house.warehouse, with_a_column_less(house.project, tmp_path))
-    assert changed.build().broken == []
-    changed.execute(by_hand)
-    everybody_sees_what_is_theirs(changed, roles)
-    nothing_gets_around_it(changed, roles)
+    if size(False, True):
+        changed = Builder(house.warehouse, with_a_column_less(house.project, tmp_path))
+        assert changed.build().broken == []
+        changed.execute(by_hand)
+        everybody_sees_what_is_theirs(changed, roles)
+        nothing_gets_around_it(changed, roles)
 
 
 def test_during_a_full_build_a_role_sees_its_listener_only_and_always(house: Builder, roles: Roles) -> None:

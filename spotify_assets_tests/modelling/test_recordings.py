@@ -61,9 +61,10 @@ def test_a_line_in_the_seed_corrects_a_recording_and_taking_it_out_undoes_that(
     seed = copied / "seeds" / "recording_corrections.csv"
     as_it_was = seed.read_text()
     one = "isrc:DEA012600001"
-    for text, recording_of_deluxe in ((as_it_was, one), (f"{as_it_was}{DELUXE},mine\n", "mine"), (as_it_was, one)):
-        seed.write_text(text)
-        built = Builder(builder.warehouse, Project(copied, builder.project.home, code_hash(copied)))
+    for line, recording_of_deluxe in (("", one), (f"{DELUXE},mine\n", "mine"), ("", one)):
+        seed.write_text(as_it_was + line)
+        changed = Builder(builder.warehouse, Project(copied, builder.project.home, code_hash(copied)))
+        built = changed if line else builder
         assert built.build().broken == []
         assert recordings(built) == {SINGLE: one, DELUXE: recording_of_deluxe}
         counted = built.rows("select plays from marts.top_recordings where period_kind = 'all_time'")

@@ -342,7 +342,7 @@ def test_a_build_that_is_under_way_is_waited_for_and_none_is_turned_away(shared:
 
 
 @pytest.fixture
-def empty(warehouse: Warehouse, shared: Shared, tmp_path: Path) -> Callable[[str], Takeout]:
+def empty(unbuilt_warehouse: Warehouse, shared: Shared, tmp_path: Path) -> Callable[[str], Takeout]:
     """Takeouts of a warehouse in which nothing was ever built."""
     chosen = Settings(SPOTIFY_ASSETS_HOME=tmp_path / "home")
     manifest = find_project(shared.world.home).manifest()
@@ -351,7 +351,7 @@ def empty(warehouse: Warehouse, shared: Shared, tmp_path: Path) -> Callable[[str
         return Takeout(
             user_id=user_id,
             folder=tmp_path / "out" / user_id,
-            warehouse=warehouse,
+            warehouse=unbuilt_warehouse,
             lake=open_lake(chosen),
             manifest=manifest,
             clock=clock_from(chosen),
@@ -362,9 +362,9 @@ def empty(warehouse: Warehouse, shared: Shared, tmp_path: Path) -> Callable[[str
 
 
 def test_who_has_no_plays_gets_empty_tables(
-    empty: Callable[[str], Takeout], warehouse: Warehouse, tmp_path: Path
+    empty: Callable[[str], Takeout], unbuilt_warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    with warehouse.connect() as connection:
+    with unbuilt_warehouse.connect() as connection:
         connection.execute("insert into ops.unconnected_listeners (user_id, time_zone) values ('ada', 'UTC')")
 
     written = empty("ada").write()
@@ -380,7 +380,7 @@ def test_who_has_no_plays_gets_empty_tables(
 
 
 def test_who_is_known_from_data_only_is_known(
-    empty: Callable[[str], Takeout], warehouse: Warehouse, tmp_path: Path
+    empty: Callable[[str], Takeout], unbuilt_warehouse: Warehouse, tmp_path: Path
 ) -> None:
     assert "Nobody here is called ada" in sentence(empty("ada"))
     assert "spotify-assets listeners list" in sentence(empty("ada"))
@@ -388,7 +388,7 @@ def test_who_is_known_from_data_only_is_known(
     assert "can't be a listener's name" in sentence(empty("../ada"))
     empty("ada").lake.put(lake_key("recently_played", b"{}", datetime(2026, 1, 1, tzinfo=UTC), "ada"), b"{}")
     assert empty("ada").write().plays == 0
-    with warehouse.connect() as connection:
+    with unbuilt_warehouse.connect() as connection:
         connection.execute(
             "insert into raw.streams (user_id, file_hash, file_row, ts, ms_played) "
             "values ('bob', 'f', 1, '2026-01-01Z', 1)"
