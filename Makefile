@@ -39,10 +39,10 @@ dev: setup
 	@$(BIN)/dagster dev
 
 test: setup
-	@$(BIN)/pytest -n auto --dist worksteal
+	@$(BIN)/pytest -n auto --dist load --maxschedchunk 1
 
 soak: setup
-	@SOAK=1 $(BIN)/pytest -n auto --dist worksteal
+	@SOAK=1 $(BIN)/pytest -n auto --dist load --maxschedchunk 1
 
 lint: setup
 	@$(BIN)/ruff check

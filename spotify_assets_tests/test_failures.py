@@ -36,6 +36,7 @@ from spotify_assets_tests.conftest import free_port
 from spotify_assets_tests.databases import create_database, database_dsn
 from spotify_assets_tests.listening.exports.made_up import as_file, put, row
 from spotify_assets_tests.listening.exports.place import Place
+from spotify_assets_tests.sizes import size
 from spotify_assets_tests.test_two_at_once import wait_until
 from spotify_assets_tests.ticks import POLLS, TOKENS, calls, failure, fault, no_faults, play, tick
 from spotify_assets_tests.world import World, snapshot
@@ -364,7 +365,9 @@ def s3_server_gone(folder: Path) -> Iterator[Fragile]:
     servers[-1].stop()
 
 
-@pytest.fixture(params=[replaced_by_a_file, folder_gone, disk_full, s3_server_gone], ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[disk_full, s3_server_gone, *size([], [replaced_by_a_file, folder_gone])], ids=lambda kind: kind.__name__
+)
 def fragile_lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fragile]:
     yield from request.param(tmp_path)
 

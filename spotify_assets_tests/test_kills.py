@@ -46,7 +46,7 @@ def test_a_killed_tick_run_again_leaves_the_same_rows(
     is a run of Dagster; the others are the code below it.
     """
     draw = random.Random(20260302 + share)  # noqa: S311
-    moments = size(["load", "dbt"], [moment for moment in MOMENTS for _ in range(3)])
+    moments = size(["dbt"], [moment for moment in MOMENTS for _ in range(3)])
     draw.shuffle(moments)
     hits: Counter[str] = Counter()
     with SimulatorServer(SimulatorConfig(at=START)) as simulator:

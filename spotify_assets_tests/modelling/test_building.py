@@ -351,7 +351,7 @@ def test_a_reader_sees_only_totals_that_were_true_during_ticks_imports_and_full_
             while not stop.is_set():
                 for query in _TOTALS:
                     seen[query].add(builder.rows(query)[0][0])
-                stop.wait(0.05)
+                stop.wait(0.3)
         except BaseException as error:
             errors.append(error)
             raise

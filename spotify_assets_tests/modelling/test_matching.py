@@ -76,7 +76,7 @@ def test_matches_are_those_of_a_brute_force_matcher_and_of_a_full_rebuild(builde
         artists={"artist": "The Artist"},
     )
     plays.add(("ada", "2025-06-01 12:00:00.000+00:00", TRACKS[0]))
-    for step in range(size(3, 60)):
+    for step in range(size(2, 60)):
         new_plays = {
             (
                 chance.choice(users),

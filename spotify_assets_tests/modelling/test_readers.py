@@ -299,6 +299,7 @@ def test_during_a_full_build_a_role_sees_its_listener_only_and_always(house: Bui
                     seen = texts(alex, name)
                     assert no_word_of_others(seen), name
                     counts.add(len(seen))
+                stop.wait(0.3)
 
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)
