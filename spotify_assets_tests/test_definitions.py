@@ -20,9 +20,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 INT_PLAYS = "int_matches int_track_facts stg_exclusions stg_export_files stg_listener_time_zones stg_plays stg_streams"
 WRAPPED = (
-    "artist_discoveries dim_tracks listening_clock listening_countries listening_hours listening_periods "
-    "listening_platforms obsessions period_comparisons period_coverage sessions top_albums top_artists "
-    "top_genres top_tracks track_variety"
+    "dim_albums dim_artists dim_tracks listening_days listening_hours listening_periods obsessions "
+    "period_comparisons period_coverage sessions top_genres track_days track_periods track_variety"
 )
 # Group and asset, then what it is made from.
 ASSETS = f"""
@@ -67,8 +66,9 @@ marts/fct_plays <- int_plays
 marts/listener_zones <- fct_plays stg_listener_time_zones
 marts/listening_clock <- listening_hours
 marts/listening_countries <- listening_hours
+marts/listening_days <- listening_hours
 marts/listening_hours <- fct_plays
-marts/listening_periods <- listening_hours
+marts/listening_periods <- listening_days
 marts/listening_platforms <- listening_hours
 marts/obsessions <- track_days
 marts/period_comparisons <- listening_periods
@@ -154,6 +154,7 @@ CHECKS = {
     "listener_zones": "no_nulls unique_index",
     "listening_clock": "shares_are_shares unique_key",
     "listening_countries": "shares_are_shares unique_key",
+    "listening_days": "counts_and_times_are_possible unique_index",
     "listening_hours": "counts_and_times_are_possible unique_index",
     "listening_periods": "parts_are_no_more_than_the_whole unique_key",
     "listening_platforms": "shares_are_shares unique_key",

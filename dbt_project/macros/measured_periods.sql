@@ -69,6 +69,84 @@
         (sum(ms_listened) filter (where not is_current))::bigint as ms_before
 {%- endmacro %}
 
+{#- Days and longer periods by artist; with `before`, what they had in the period before beside it. -#}
+{% macro by_artist(before=false) -%}
+    (
+        select
+            user_id,
+            period_kind,
+            period_start,
+            artist_key,
+            {{ _tracks_and_sums(before) }}
+        from (
+            select
+                measured.*,
+                coalesce(
+                    credits.artist_id,
+                    -- Of a name that several artists bear nothing can be concluded.
+                    (
+                        select min(named.artist_id)
+                        from {{ ref('dim_artists') }} as named
+                        where named.artist_name = {{ named_artist('tracks', 'measured') }}
+                        having count(*) = 1
+                    ),
+                    'name' || chr(31) || {{ named_artist('tracks', 'measured') }}
+                ) as artist_key
+            from {{ measured_periods(before) }} as measured
+            left join {{ ref('dim_tracks') }} as tracks
+                on measured.track_key = tracks.track_id
+            left join lateral unnest(tracks.artist_ids) as credits (artist_id) on true
+        ) as credited
+        where artist_key is not null
+        group by
+            user_id,
+            period_kind,
+            period_start,
+            artist_key
+    )
+{%- endmacro %}
+
+{#- The same by album. One that only exports name is known by its artist and title, behind the word `name`. -#}
+{% macro by_album(before=false) -%}
+    (
+        select
+            user_id,
+            period_kind,
+            period_start,
+            album_key,
+            {{ _tracks_and_sums(before) }}
+        from (
+            select
+                measured.*,
+                coalesce(
+                    tracks.album_id,
+                    'name' || chr(31) || coalesce(tracks.main_artist_name, '') || chr(31) || tracks.album_name
+                ) as album_key
+            from {{ measured_periods(before) }} as measured
+            inner join {{ ref('dim_tracks') }} as tracks
+                on measured.track_key = tracks.track_id
+        ) as collected
+        where album_key is not null
+        group by
+            user_id,
+            period_kind,
+            period_start,
+            album_key
+    )
+{%- endmacro %}
+
+{% macro _tracks_and_sums(before) -%}
+    {% if before -%}
+            count(*) filter (where is_current)::integer as tracks,
+            {{ summed_with_before() }}
+    {%- else -%}
+            sum(streams)::integer as streams,
+            sum(plays)::integer as plays,
+            sum(ms_listened)::bigint as ms_listened,
+            min(first_local_date) as first_local_date
+    {%- endif %}
+{%- endmacro %}
+
 {#- The columns that all tops have behind their names. -#}
 {% macro standing() -%}
     ranked.rank_by_time,

@@ -19,3 +19,23 @@
         order by place
     ) filter (where place <= 5)
 {%- endmacro %}
+
+{#- Whether a row is of the period of `totals`; and whether its date lies in it. -#}
+{% macro in_totals(rows) -%}
+    {{ rows }}.user_id = totals.user_id
+    and {{ rows }}.period_kind = totals.period_kind
+    and {{ rows }}.period_start = totals.period_start
+{%- endmacro %}
+
+{% macro within_totals(rows) -%}
+    {{ rows }}.user_id = totals.user_id
+    and {{ rows }}.local_date >= totals.period_start
+    and {{ rows }}.local_date < {{ next_start('totals.period_kind', 'totals.period_start') }}
+{%- endmacro %}
+
+{#- A track's id, title and first artist, as top_tracks shows them. -#}
+{% macro named_track(tracks, measured) -%}
+    case when {{ measured }}.track_key not like 'name' || chr(31) || '%' then {{ measured }}.track_key end as track_id,
+    coalesce({{ tracks }}.track_name, nullif(split_part({{ measured }}.track_key, chr(31), 3), '')) as title,
+    {{ named_artist(tracks, measured) }} as artist
+{%- endmacro %}

@@ -55,6 +55,12 @@ PREVIEWS = {
         where user_id = %(user)s
         order by local_date desc, local_hour desc
         limit 10""",
+    "listening_days": """
+        select local_date, plays, streams, ms_listened / 60000 as minutes, ms_incognito, ms_spoken
+        from marts.listening_days
+        where user_id = %(user)s
+        order by local_date desc
+        limit 10""",
     "listening_periods": """
         select period_start, plays, ms_listened / 60000 as minutes, days, skip_rate, ms_incognito / 60000 as incognito
         from marts.listening_periods
@@ -204,7 +210,7 @@ PREVIEWS = {
 # A small chart: what it counts, and a query of numbers in order.
 _MONTHS = """
         select sum(ms_listened) / 60000
-        from marts.listening_hours
+        from marts.listening_days
         where user_id = %(user)s
         group by date_trunc('month', local_date::timestamp)
         order by date_trunc('month', local_date::timestamp)"""
@@ -213,6 +219,7 @@ CHARTS = {
     **dict.fromkeys(
         (
             "fct_plays",
+            "listening_days",
             "listening_hours",
             "listening_periods",
             "period_comparisons",

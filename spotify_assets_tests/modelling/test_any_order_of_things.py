@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -24,7 +25,6 @@ from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.listening.exports.made_up import AUDIO, as_file, row
 from spotify_assets_tests.listening.exports.place import Place
 from spotify_assets_tests.modelling.conftest import Builder, Raw
-from spotify_assets_tests.sizes import size
 
 LISTENERS = ["ada", "bob"]
 TRACKS = [f"track{number:017}" for number in range(6)]
@@ -194,24 +194,52 @@ def _different(one: dict[str, list[str]], other: dict[str, list[str]]) -> set[st
     return {name for name, rows in one.items() if rows != other[name]}
 
 
+def test_each_thing_that_can_happen_leaves_what_a_full_build_makes(
+    new_warehouse: Callable[[], Warehouse], project: Project, tmp_path: Path
+) -> None:
+    """One history with each step in it, and those before in front of those after."""
+    history = _machine(new_warehouse, project, tmp_path)()
+    history.begin()
+    history.polls_on_time_or_late("ada", [(60 * 24 * 4, TRACKS[1]), (60 * 24 * 4 + 20, TRACKS[2]), (5, TRACKS[1])])
+    history.imports("ada", [(60 * 24 * 4, TRACKS[1]), (60 * 24 * 3 + 1, TRACKS[3])], 180_000, 7)
+    history.polls_on_time_or_late("bob", [(60 * 24 * day, TRACKS[4]) for day in range(9)])
+    history.excludes(None, "artist", [1, 2])
+    history.excludes("ada", "span", [0, 60 * 24 * 2])
+    history.excludes("bob", "track", [4, 5])
+    history.moves("ada", "Pacific/Kiritimati", None)
+    history.learns_of_a_track(TRACKS[1], 5_400_000, ARTISTS[:2])
+    history.renames_an_artist(ARTISTS[1], "Artist0", TRACKS[1])
+    history.moves("bob", "America/New_York", 4)
+    history.lifts_or_changes_a_rule(1)
+    history.lifts_or_changes_a_rule(2)
+    history.polls_on_time_or_late("ada", [(60 * 24 * 4 + 10, TRACKS[5]), (60 * 24 * 8, TRACKS[0])])
+    history.imports_again(0)
+    history.replays()
+    history.teardown()
+
+
+@pytest.mark.soak
 def test_any_order_of_things_leaves_what_a_full_build_makes(
     new_warehouse: Callable[[], Warehouse], project: Project, tmp_path: Path
 ) -> None:
-    folders = count()
-    bound = {
-        "new_warehouse": staticmethod(new_warehouse),
-        "new_folder": staticmethod(lambda: tmp_path / str(next(folders))),
-        "project": project,
-    }
     run_state_machine_as_test(
-        type("TheHistory", (History,), bound),
+        _machine(new_warehouse, project, tmp_path),
         settings=settings(
-            max_examples=size(1, 25),
-            stateful_step_count=size(6, 40),
+            max_examples=25,
+            stateful_step_count=40,
             deadline=None,
-            derandomize=size(True, False),
             database=None,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def _machine(new_warehouse: Callable[[], Warehouse], project: Project, folder: Path) -> type[History]:
+    folders = count()
+    bound = {
+        "new_warehouse": staticmethod(new_warehouse),
+        "new_folder": staticmethod(lambda: folder / str(next(folders))),
+        "project": project,
+    }
+    return type("TheHistory", (History,), bound)

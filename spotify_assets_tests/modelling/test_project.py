@@ -8,6 +8,7 @@ import pytest
 
 from spotify_assets.modelling.project import Project, code_hash, find_project
 from spotify_assets.modelling.runner import runner_for
+from spotify_assets.modelling.shown import PREVIEWS
 from spotify_assets_tests.modelling.conftest import Builder, Raw
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -73,15 +74,26 @@ def test_the_unit_tests_of_the_models_pass(builder: Builder, raw: Raw) -> None:
     assert [result.sentence for result in results if result.status != "pass"] == []
 
 
-def test_there_is_no_model_that_nothing_reads(project: Project) -> None:
+def test_there_is_no_model_that_nothing_reads_and_exposures_say_who_reads_what(project: Project) -> None:
+    """A preview in Dagster's UI alone is no reader: every mart has one."""
     manifest = project.manifest()
-    read = {
-        key
-        for node in [*manifest["nodes"].values(), *manifest["exposures"].values()]
-        for key in node["depends_on"].get("nodes", ())
-        if node["resource_type"] in {"model", "exposure"}
+    exposed = {
+        node["name"]: {key.split(".")[-1] for key in node["depends_on"]["nodes"]}
+        for node in manifest["exposures"].values()
     }
-    assert {key for key, node in manifest["nodes"].items() if node["resource_type"] == "model"} - read == set()
+    shown = {name for query in PREVIEWS.values() for name in re.findall(r"marts\.(\w+)", query)}
+    assert exposed["dagster_ui"] == shown
+    texts = [(REPOSITORY / name).read_text() for name in ("README.md", "docs/queries.md")]
+    marts = {name for schema, name in project.relations() if schema == "marts"}
+    assert exposed["documented_queries"] == marts & set(re.findall(r"marts\.(\w+)", "".join(texts)))
+    read = {
+        key.split(".")[-1]
+        for node in manifest["nodes"].values()
+        for key in node["depends_on"].get("nodes", ())
+        if node["resource_type"] == "model"
+    }
+    models = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    assert models - read - set.union(*(names for name, names in exposed.items() if name != "dagster_ui")) == set()
 
 
 def test_the_documented_queries_run_and_each_finds_something(builder: Builder, raw: Raw) -> None:

@@ -7,11 +7,11 @@ with summed as (
         '{{ kind }}' as period_kind,
         {{ start_of(kind, 'local_date') }} as period_start,
         {{ added_up() }},
-        count(distinct local_date) filter (where plays > 0) as days,
-        sum(plays) filter (where is_incognito) as plays_incognito,
-        sum(ms_listened) filter (where is_incognito) as ms_incognito,
-        sum(ms_listened) filter (where content_type in ('episode', 'audiobook')) as ms_spoken
-    from {{ ref('listening_hours') }}
+        count(*) filter (where plays > 0) as days,
+        sum(plays_incognito) as plays_incognito,
+        sum(ms_incognito) as ms_incognito,
+        sum(ms_spoken) as ms_spoken
+    from {{ ref('listening_days') }}
     group by user_id, {{ start_of(kind, 'local_date') }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -32,9 +32,9 @@ select
     ends_known,
     {{ share('completed', 'ends_known') }} as completion_rate,
     {{ share('skipped', 'ends_known') }} as skip_rate,
-    coalesce(plays_incognito, 0)::integer as plays_incognito,
-    coalesce(ms_incognito, 0)::bigint as ms_incognito,
-    coalesce(ms_spoken, 0)::bigint as ms_spoken,
+    plays_incognito::integer as plays_incognito,
+    ms_incognito::bigint as ms_incognito,
+    ms_spoken::bigint as ms_spoken,
     first_played_at,
     last_played_at
 from summed

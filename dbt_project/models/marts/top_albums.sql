@@ -1,32 +1,7 @@
 {{ config(materialized='view') }}
 
--- An album that only exports name is known by its artist and title, behind the word `name`.
-with collected as (
-    select
-        measured.*,
-        coalesce(
-            tracks.album_id, 'name' || chr(31) || coalesce(tracks.main_artist_name, '') || chr(31) || tracks.album_name
-        ) as album_key
-    from {{ measured_periods(before=true) }} as measured
-    inner join {{ ref('dim_tracks') }} as tracks
-        on measured.track_key = tracks.track_id
-),
-
-summed as (
-    select
-        user_id,
-        period_kind,
-        period_start,
-        album_key,
-        count(*) filter (where is_current)::integer as tracks,
-        {{ summed_with_before() }}
-    from collected
-    where album_key is not null
-    group by
-        user_id,
-        period_kind,
-        period_start,
-        album_key
+with summed as (
+    select * from {{ by_album(before=true) }} as by_album
 ),
 
 {{ ranked() }}

@@ -3,25 +3,7 @@
 {% set kinds = "period_kind in ('month', 'year')" -%}
 {% set period = 'user_id, period_kind, period_start' -%}
 
-with tracks as (
-    select
-        {{ period }},
-        max(track_name) filter (where place = 1) as top_track,
-        max(main_artist_name) filter (where place = 1) as top_track_artist,
-        {{ five({'track_id': 'track_id', 'title': 'track_name', 'artist': 'main_artist_name'}) }} as top_tracks,
-        (array_agg(track_name order by first_played_at asc, track_key collate "C" asc))[1] as first_track,
-        min(first_played_at) as first_track_at
-    from (
-        select
-            *,
-            {{ place('track_key') }} as place
-        from {{ ref('top_tracks') }}
-        where {{ kinds }}
-    ) as placed
-    group by {{ period }}
-),
-
-artists as (
+with artists as (
     select
         {{ period }},
         count(*)::integer as artists,
@@ -29,10 +11,14 @@ artists as (
         {{ five({'artist_id': 'artist_id', 'name': 'artist_name'}) }} as top_artists
     from (
         select
-            *,
+            by_artist.*,
+            artists.artist_id,
+            coalesce(artists.artist_name, nullif(split_part(by_artist.artist_key, chr(31), 2), '')) as artist_name,
             {{ place('artist_key') }} as place
-        from {{ ref('top_artists') }}
-        where {{ kinds }}
+        from {{ by_artist() }} as by_artist
+        left join {{ ref('dim_artists') }} as artists
+            on by_artist.artist_key = artists.artist_id
+        where {{ kinds }} and by_artist.streams > 0
     ) as placed
     group by {{ period }}
 ),
@@ -45,10 +31,17 @@ albums as (
         {{ five({'album_id': 'album_id', 'title': 'album_name', 'artist': 'main_artist_name'}) }} as top_albums
     from (
         select
-            *,
+            by_album.*,
+            albums.album_id,
+            coalesce(albums.album_name, nullif(split_part(by_album.album_key, chr(31), 3), '')) as album_name,
+            coalesce(
+                albums.artist_names[1], nullif(split_part(by_album.album_key, chr(31), 2), '')
+            ) as main_artist_name,
             {{ place('album_key') }} as place
-        from {{ ref('top_albums') }}
-        where {{ kinds }}
+        from {{ by_album() }} as by_album
+        left join {{ ref('dim_albums') }} as albums
+            on by_album.album_key = albums.album_id
+        where {{ kinds }} and by_album.streams > 0
     ) as placed
     group by {{ period }}
 ),
@@ -74,121 +67,11 @@ newcomers as (
     select
         user_id,
         '{{ kind }}' as period_kind,
-        {{ start_of(kind, 'discovered_on') }} as period_start,
+        {{ start_of(kind, 'first_local_date') }} as period_start,
         count(*)::integer as new_artists
-    from {{ ref('artist_discoveries') }}
-    group by user_id, {{ start_of(kind, 'discovered_on') }}
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
-
-days as (
-    {% for kind in ['month', 'year'] -%}
-    select
-        user_id,
-        '{{ kind }}' as period_kind,
-        {{ start_of(kind, 'local_date') }} as period_start,
-        local_date,
-        sum(plays) as plays,
-        sum(ms_listened) as ms_listened
-    from {{ ref('listening_hours') }}
-    group by user_id, local_date
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
-
-busiest as (
-    select
-        {{ period }},
-        (array_agg(local_date order by ms_listened desc, local_date asc))[1] as busiest_day,
-        max(ms_listened)::bigint as busiest_day_ms
-    from days
-    group by {{ period }}
-),
-
-runs as (
-    select
-        {{ period }},
-        count(*)::integer as days
-    from (
-        select
-            {{ period }},
-            local_date - row_number() over (partition by {{ period }} order by local_date)::integer as run
-        from days
-        where plays > 0
-    ) as in_a_row
-    group by {{ period }}, run
-),
-
-longest as (
-    select
-        {{ period }},
-        max(days) as longest_streak_days
-    from runs
-    group by {{ period }}
-),
-
-hours as (
-    select
-        {{ period }},
-        (array_agg(local_hour order by ms_listened desc, local_hour asc))[1] as busiest_hour
-    from (
-        select
-            {{ period }},
-            local_hour,
-            sum(ms_listened) as ms_listened
-        from {{ ref('listening_clock') }}
-        where {{ kinds }}
-        group by {{ period }}, local_hour
-    ) as summed
-    group by {{ period }}
-),
-
-weekdays as (
-    select
-        {{ period }},
-        (array_agg(weekday order by ms_listened desc, weekday asc))[1] as busiest_weekday
-    from (
-        select
-            {{ period }},
-            weekday,
-            sum(ms_listened) as ms_listened
-        from {{ ref('listening_clock') }}
-        where {{ kinds }}
-        group by {{ period }}, weekday
-    ) as summed
-    group by {{ period }}
-),
-
-platforms as (
-    select
-        {{ period }},
-        (array_agg(platform order by ms_listened desc, platform collate "C" asc))[1] as top_platform
-    from {{ ref('listening_platforms') }}
-    where {{ kinds }} and platform <> 'unknown'
-    group by {{ period }}
-),
-
-countries as (
-    select
-        {{ period }},
-        array_agg(conn_country order by ms_listened desc, conn_country collate "C" asc) as countries
-    from {{ ref('listening_countries') }}
-    where {{ kinds }} and conn_country <> 'unknown'
-    group by {{ period }}
-),
-
-sat as (
-    {% for kind in ['month', 'year'] -%}
-    select
-        user_id,
-        '{{ kind }}' as period_kind,
-        {{ start_of(kind, 'local_date') }} as period_start,
-        count(*)::integer as sessions,
-        max(length_ms) as longest_session_ms,
-        (array_agg(local_date order by length_ms desc, local_date asc))[1] as longest_session_on
-    from {{ ref('sessions') }}
-    group by user_id, {{ start_of(kind, 'local_date') }}
+    from {{ by_artist() }} as by_artist
+    where period_kind = 'all_time' and streams > 0
+    group by user_id, {{ start_of(kind, 'first_local_date') }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
@@ -238,27 +121,27 @@ select
     coalesce(artists.artists, 0) as artists,
     coalesce(albums.albums, 0) as albums,
     coalesce(genres.genres, 0) as genres,
-    tracks.top_track,
-    tracks.top_track_artist,
+    best.top_track,
+    best.top_track_artist,
     artists.top_artist,
     albums.top_album,
     genres.top_genre,
-    tracks.top_tracks,
+    best.top_tracks,
     artists.top_artists,
     albums.top_albums,
     genres.top_genres,
-    tracks.first_track,
-    tracks.first_track_at,
+    begins.first_track,
+    begins.first_track_at,
     coalesce(variety.new_tracks, 0) as new_tracks,
     variety.share_of_new_tracks,
     coalesce(newcomers.new_artists, 0) as new_artists,
     possessed.obsession,
     possessed.obsession_artist,
     possessed.obsession_plays,
-    busiest.busiest_day,
-    busiest.busiest_day_ms,
-    weekdays.busiest_weekday,
-    hours.busiest_hour,
+    days.busiest_day,
+    days.busiest_day_ms,
+    clock.busiest_weekday,
+    clock.busiest_hour,
     coalesce(longest.longest_streak_days, 0) as longest_streak_days,
     coalesce(sat.sessions, 0) as sessions,
     sat.longest_session_ms,
@@ -269,8 +152,8 @@ select
     variety.diversity,
     totals.ms_incognito,
     totals.ms_spoken,
-    platforms.top_platform,
-    countries.countries,
+    places.top_platform,
+    places.countries,
     compared.plays_before,
     compared.ms_before,
     compared.plays_year_before,
@@ -280,9 +163,7 @@ select
     coalesce(covered.missing_at_least, 0) as missing_at_least
 from {{ ref('listening_periods') }} as totals
 {% for part, relation in [
-    ('tracks', 'tracks'), ('artists', 'artists'), ('albums', 'albums'), ('genres', 'genres'), ('newcomers', 'newcomers'),
-    ('busiest', 'busiest'), ('longest', 'longest'), ('hours', 'hours'), ('weekdays', 'weekdays'),
-    ('platforms', 'platforms'), ('countries', 'countries'), ('sat', 'sat'), ('possessed', 'possessed'),
+    ('artists', 'artists'), ('albums', 'albums'), ('genres', 'genres'), ('newcomers', 'newcomers'), ('possessed', 'possessed'),
     ('variety', ref('track_variety')), ('compared', ref('period_comparisons')), ('covered', ref('period_coverage')),
 ] -%}
 left join {{ relation }}{% if relation != part %} as {{ part }}{% endif %}
@@ -291,4 +172,131 @@ left join {{ relation }}{% if relation != part %} as {{ part }}{% endif %}
         and totals.period_kind = {{ part }}.period_kind
         and totals.period_start = {{ part }}.period_start
 {% endfor -%}
+-- What follows is looked up for each period alone: by the index, in its dates.
+-- noqa: disable=ST05,RF03
+left join lateral (
+    with firsts as (
+        select
+            track_key,
+            plays,
+            ms_listened,
+            {{ place('track_key') }} as place
+        from {{ ref('track_periods') }} as measured
+        where {{ in_totals('measured') }}
+        order by place
+        limit 5
+    ),
+
+    named as (
+        select
+            firsts.plays,
+            firsts.ms_listened,
+            firsts.place,
+            {{ named_track('tracks', 'firsts') }}
+        from firsts
+        left join {{ ref('dim_tracks') }} as tracks
+            on firsts.track_key = tracks.track_id
+    )
+
+    select
+        max(title) filter (where place = 1) as top_track,
+        max(artist) filter (where place = 1) as top_track_artist,
+        {{ five({'track_id': 'track_id', 'title': 'title', 'artist': 'artist'}) }} as top_tracks
+    from named
+) as best on true
+left join lateral (
+    with earliest as (
+        select
+            track_key,
+            first_played_at
+        from {{ ref('track_periods') }} as measured
+        where {{ in_totals('measured') }}
+        order by first_played_at asc, track_key collate "C" asc
+        limit 1
+    ),
+
+    named as (
+        select
+            earliest.first_played_at,
+            {{ named_track('tracks', 'earliest') }}
+        from earliest
+        left join {{ ref('dim_tracks') }} as tracks
+            on earliest.track_key = tracks.track_id
+    )
+
+    select
+        title as first_track,
+        first_played_at as first_track_at
+    from named
+) as begins on true
+left join lateral (
+    select
+        (array_agg(local_date order by ms_listened desc, local_date asc))[1] as busiest_day,
+        max(ms_listened) as busiest_day_ms
+    from {{ ref('listening_days') }} as heard
+    where {{ within_totals('heard') }}
+) as days on true
+left join lateral (
+    with played as (
+        select local_date - row_number() over (order by local_date)::integer as run
+        from {{ ref('listening_days') }} as heard
+        where {{ within_totals('heard') }} and plays > 0
+    ),
+
+    runs as (
+        select count(*)::integer as days
+        from played
+        group by run
+    )
+
+    select max(days) as longest_streak_days
+    from runs
+) as longest on true
+left join lateral (
+    with hours as (
+        select
+            local_hour,
+            extract(isodow from local_date)::integer as weekday,
+            sum(ms_listened) as ms_listened
+        from {{ ref('listening_hours') }} as heard
+        where {{ within_totals('heard') }}
+        group by grouping sets ((local_hour), (extract(isodow from local_date)::integer))
+    )
+
+    select
+        (
+            array_agg(local_hour order by ms_listened desc, local_hour asc) filter (where weekday is null)
+        )[1] as busiest_hour,
+        (
+            array_agg(weekday order by ms_listened desc, weekday asc) filter (where local_hour is null)
+        )[1] as busiest_weekday
+    from hours
+) as clock on true
+left join lateral (
+    with devices as (
+        select
+            platform,
+            conn_country,
+            sum(ms_listened) as ms_listened
+        from {{ ref('listening_hours') }} as heard
+        where {{ within_totals('heard') }}
+        group by grouping sets ((platform), (conn_country))
+    )
+
+    select
+        (
+            array_agg(platform order by ms_listened desc, platform collate "C" asc) filter (where platform <> 'unknown')
+        )[1] as top_platform,
+        array_agg(conn_country order by ms_listened desc, conn_country collate "C" asc)
+        filter (where conn_country <> 'unknown') as countries
+    from devices
+) as places on true
+left join lateral (
+    select
+        count(*)::integer as sessions,
+        max(length_ms) as longest_session_ms,
+        (array_agg(local_date order by length_ms desc, local_date asc))[1] as longest_session_on
+    from {{ ref('sessions') }} as heard
+    where {{ within_totals('heard') }}
+) as sat on true
 where totals.{{ kinds }}

@@ -14,6 +14,7 @@ KEYS = {
     "listening_hours": [
         "user_id", "local_date", "local_hour", "content_type", "platform", "conn_country", "is_incognito",
     ],
+    "listening_days": ["user_id", "local_date"],
     "listening_periods": PERIOD,
     "track_variety": PERIOD,
     "listening_clock": [*PERIOD, "weekday", "local_hour"],
@@ -54,8 +55,9 @@ PLAIN: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     function.__name__: function
     for function in (
         listening.fct_plays, listening.track_days, listening.track_periods, listening.listening_hours,
-        listening.listening_periods, listening.track_variety, listening.listening_clock, listening.listening_platforms,
-        listening.listening_countries, listening.reconciliation, listening.period_comparisons,
+        listening.listening_days, listening.listening_periods, listening.track_variety, listening.listening_clock,
+        listening.listening_platforms, listening.listening_countries, listening.reconciliation,
+        listening.period_comparisons,
         spans.sessions, spans.streaks, spans.track_discoveries, spans.artist_discoveries, spans.obsessions,
         tops.dim_tracks, tops.track_recordings, tops.dim_recordings,
     )

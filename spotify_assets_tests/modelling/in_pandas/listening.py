@@ -55,6 +55,18 @@ def listening_hours(streams: pd.DataFrame) -> pd.DataFrame:
     return summed(rows, key)
 
 
+def listening_days(streams: pd.DataFrame) -> pd.DataFrame:
+    private, spoken = streams["incognito"].astype(int), streams["content_type"].isin(["episode", "audiobook"])
+    rows = streams.assign(
+        plays_incognito=streams["plays"] * private,
+        ms_incognito=streams["ms_listened"] * private,
+        ms_spoken=streams["ms_listened"] * spoken,
+    )
+    key = ["user_id", "local_date"]
+    sums = rows.groupby(key)[["plays_incognito", "ms_incognito", "ms_spoken"]].sum()
+    return summed(rows, key).join(sums, on=key)
+
+
 def listening_periods(streams: pd.DataFrame) -> pd.DataFrame:
     private, spoken = streams["incognito"].astype(int), streams["content_type"].isin(["episode", "audiobook"])
     rows = in_periods(
