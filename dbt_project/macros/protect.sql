@@ -33,6 +33,7 @@
     true
     {%- elif 'user_id' in model.columns -%}
     (select ops.reads_everybody()) or user_id = any((select ops.own_listeners())::text[])
+    {%- if meta.get('without_user_id') == 'of_everybody' %} or user_id is null{% endif %}
     {%- elif meta.get('heard') in ('tracks', 'artists', 'albums') -%}
     (select ops.reads_everybody()) or {{ meta.heard[:-1] }}_id in (select ops.heard_{{ meta.heard }}())
     {%- else -%}

@@ -223,7 +223,6 @@ CHARTS = {
             "listening_hours",
             "listening_periods",
             "period_comparisons",
-            "period_coverage",
             "track_days",
             "track_periods",
             "wrapped",
@@ -324,6 +323,14 @@ CHARTS = {
         group by period_start
         order by period_start""",
     ),
+    "period_coverage": (
+        "how much of each month is covered",
+        """
+        select coalesce(100 * covered_share, 0)
+        from marts.period_coverage
+        where user_id = %(user)s and period_kind = 'month'
+        order by period_start""",
+    ),
     "coverage": (
         "days of the spans and holes, in their order",
         """
@@ -364,7 +371,7 @@ CHARTS = {
         order by rule_id""",
     ),
     "chart_history": (
-        "entries by date",
+        "new entries by date",
         """
         select count(*) filter (where entered)
         from marts.chart_history

@@ -130,6 +130,7 @@ def test_a_build_shows_rows_columns_and_previews_and_a_quiet_run_says_why_it_did
         "exclusion_rules",
         "listener_zones",
         "obsessions",
+        "period_coverage",
         "top_albums",
     }
     checks = first.get_asset_check_evaluations()

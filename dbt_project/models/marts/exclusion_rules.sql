@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['rule_id'],
-    meta={'scope': 'all'},
+    meta={'scope': 'all', 'without_user_id': 'of_everybody'},
     indexes=[{'columns': ['rule_id'], 'unique': true}],
 ) }}
 

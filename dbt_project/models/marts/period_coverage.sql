@@ -27,7 +27,12 @@ bounded as (
                 {{ next_start('periods.period_kind', 'periods.period_start') }}::timestamp
                 at time zone coalesce(zones.time_zone, 'UTC')
             )
-        end as ends_at
+        end as ends_at,
+        coalesce(
+            known.ends_at < {{ next_start('periods.period_kind', 'periods.period_start') }}::timestamp
+            at time zone coalesce(zones.time_zone, 'UTC'),
+            false
+        ) as goes_on
     from {{ ref('listening_periods') }} as periods
     inner join known
         on periods.user_id = known.user_id
@@ -52,8 +57,15 @@ select
         'greatest(extract(epoch from bounded.ends_at - bounded.starts_at), 0)'
     ) }} as covered_share,
     coalesce(bool_and(spans.is_covered), false)
-    and coalesce(min(spans.starts_at) <= bounded.starts_at, false) as is_complete,
-    coalesce(sum(spans.missing_at_least), 0)::integer as missing_at_least
+    and coalesce(min(spans.starts_at) <= bounded.starts_at, false)
+    and not bounded.goes_on as is_complete,
+    -- Of a hole over a period's edge nobody knows on which side its streams were.
+    coalesce(
+        sum(spans.missing_at_least) filter (
+            where spans.starts_at >= bounded.starts_at and spans.ends_at <= bounded.ends_at
+        ),
+        0
+    )::integer as missing_at_least
 from bounded
 left join {{ ref('coverage') }} as spans
     on
@@ -65,4 +77,5 @@ group by
     bounded.period_kind,
     bounded.period_start,
     bounded.starts_at,
-    bounded.ends_at
+    bounded.ends_at,
+    bounded.goes_on

@@ -2,5 +2,5 @@
 {% test holds(model, condition) %}
 select 1 as broken
 from {{ model }}
-where not ({{ condition }})
+where ({{ condition }}) is not true
 {% endtest %}

@@ -172,16 +172,19 @@ def listener_zones(zone: str, user_id: str) -> pd.DataFrame:
 
 
 def period_coverage(streams: pd.DataFrame, span: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """Covered up to the last moment that is known; all time begins with the first."""
+    """Covered up to the last moment that is known; all time begins with the first. What goes on is not complete."""
     periods = in_periods(streams)[PERIOD].drop_duplicates().reset_index(drop=True)
     known = max(streams["played_at"].max(), span["ends_at"][0])
     start, end = (_midnight(dates, zone) for dates in (periods["period_start"], moved(periods, 1)))
     start = start.mask(periods["period_start"] == EPOCH, min(streams["played_at"].min(), span["starts_at"][0]))
+    is_over = ~(end > known)
     end = end.fillna(known).clip(upper=known)
     covered = end.clip(upper=span["ends_at"][0]) - start.clip(lower=span["starts_at"][0])
     seconds = [times.dt.total_seconds().clip(lower=0).astype("Int64") for times in (covered, end - start)]
     return periods.assign(
-        covered_share=parts(seconds[0], seconds[1]), is_complete=seconds[0] == seconds[1], missing_at_least=0
+        covered_share=parts(seconds[0], seconds[1]),
+        is_complete=(seconds[0] == seconds[1]) & is_over,
+        missing_at_least=0,
     )
 
 
