@@ -40,6 +40,22 @@
 {%- endmacro %}
 
 {#- A part of a whole, 0 to 1; null where there is no whole. -#}
-{% macro share(part, whole) -%}
-    (({{ part }})::numeric / nullif({{ whole }}, 0))::numeric(7, 6)
+{% macro share(part, whole, type='numeric(7, 6)') -%}
+    (({{ part }})::numeric / nullif({{ whole }}, 0))::{{ type }}
+{%- endmacro %}
+
+{#- When a local date begins where the listener was then; UTC where no zone is known. -#}
+{% macro midnight_of(listener, local_date) -%}
+    ({{ local_date }})::timestamp at time zone coalesce(
+        (
+            select zones.time_zone
+            from {{ ref('listener_zones') }} as zones
+            where
+                zones.user_id = {{ listener }}
+                and ({{ local_date }})::timestamp at time zone zones.time_zone >= zones.starts_at
+            order by zones.starts_at desc
+            limit 1
+        ),
+        'UTC'
+    )
 {%- endmacro %}

@@ -51,8 +51,8 @@ _NOTE_WHAT_RAW_HOLDS = """
     end;
     $$
 """
-_FEW_ROWS = 20_000
-"""So many new ones are taken in piece by piece, whatever was there before."""
+_FEW_ROWS, _FEW_DAYS = 20_000, 300
+"""So many new rows, or changed days of a listener, are taken in piece by piece, whatever was there before."""
 
 
 def plan(
@@ -62,13 +62,15 @@ def plan(
     code_hash: str,
     relations_present: bool,
     unfinished_since: Collection[str] = (),
+    changed_days: int = 0,
+    all_days: int = 0,
 ) -> Plan:
     """Decides what the next build does.
 
     `unfinished_since` holds the code hashes of the builds that were begun after the last finished one and never
-    finished: one with other code may have left relations of another shape.
+    finished: one with other code may have left relations of another shape. A rule or a change of a time zone changes
+    many days, counted for each listener alone, without a new row.
     """
-
     since = last_finished.to_version if last_finished else 0
     kind: Literal["skip", "incremental", "full"] = "full"
     if last_finished is None:
@@ -84,6 +86,8 @@ def plan(
         reason = f"Nothing changed since the last finished build (version {since} of raw): dbt was not needed."
     elif raw_rows - last_finished.raw_rows > max(_FEW_ROWS, last_finished.raw_rows):
         reason = "Most of the history is new since the last finished build."
+    elif changed_days > max(_FEW_DAYS, all_days / 2):
+        reason = "Most days of the history may have changed since the last finished build."
     else:
         kind = "incremental"
         reason = f"Versions {since + 1} to {current_version} of raw are new since the last finished build."
@@ -109,6 +113,13 @@ def read_plan(connection: psycopg.Connection, code_hash: str, relations: Sequenc
             "where to_regclass(format('%%I.%%I', schema_name, relation_name)) is not null",
             ([schema for schema, _ in relations], [name for _, name in relations]),
         )
+        changed_days = _one(
+            connection,
+            "select count(*) from (select distinct user_id, utc_date from ops.changed_days where version > %s) as days",
+            (finished[1] if finished else 0,),
+        )
+        many = present == len(relations) and changed_days > _FEW_DAYS
+        all_days = _one(connection, "select count(*) from marts.listening_days") if many else 0
     return plan(
         FinishedBuild(*finished[1:]) if finished else None,
         version,
@@ -116,6 +127,8 @@ def read_plan(connection: psycopg.Connection, code_hash: str, relations: Sequenc
         code_hash,
         present == len(relations),
         [begun_with for (begun_with,) in unfinished],
+        changed_days,
+        all_days,
     )
 
 

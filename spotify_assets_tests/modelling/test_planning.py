@@ -37,3 +37,12 @@ def test_the_plan_follows_from_what_is_finished_and_what_is_there(
 )
 def test_everything_is_built_where_most_is_new(before: int, now: int, kind: str) -> None:
     assert plan(FinishedBuild(7, "code", before), 8, now, "code", True).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("changed", "all_days", "kind"),
+    [(300, 10, "incremental"), (301, 10, "full"), (500, 1000, "incremental"), (501, 1000, "full")],
+)
+def test_where_most_days_may_have_changed_a_full_build_is_quicker(changed: int, all_days: int, kind: str) -> None:
+    made = plan(FinishedBuild(7, "code", 10), 8, 10, "code", True, (), changed, all_days)
+    assert made.kind == kind

@@ -10,8 +10,9 @@ select
     this.ms_listened,
     before.ms_listened as ms_before,
     year_before.ms_listened as ms_year_before,
-    {{ share('this.ms_listened - before.ms_listened', 'before.ms_listened') | replace('(7, 6)', '(12, 4)') }} as growth,
-    {{ share('this.ms_listened - year_before.ms_listened', 'year_before.ms_listened') | replace('(7, 6)', '(12, 4)') }}
+    -- After a period with one millisecond in it, numbers are as large as a period has milliseconds.
+    {{ share('this.ms_listened - before.ms_listened', 'before.ms_listened', 'numeric(24, 4)') }} as growth,
+    {{ share('this.ms_listened - year_before.ms_listened', 'year_before.ms_listened', 'numeric(24, 4)') }}
         as growth_on_year
 from {{ ref('listening_periods') }} as this
 left join {{ ref('listening_periods') }} as before

@@ -10,41 +10,30 @@ with known as (
     group by user_id
 ),
 
--- A period begins at midnight where the listener was then. What comes after the last known moment is not missing yet.
+-- A period begins at midnight where the listener was then, and ends where the next one begins.
+placed as (
+    select
+        user_id,
+        period_kind,
+        period_start,
+        case when period_kind <> 'all_time' then {{ midnight_of('periods.user_id', 'periods.period_start') }} end
+            as begins_at,
+        {{ midnight_of('periods.user_id', next_start('periods.period_kind', 'periods.period_start')) }} as next_begins_at
+    from {{ ref('listening_periods') }} as periods
+),
+
+-- What comes after the last known moment is not missing yet.
 bounded as (
     select
-        periods.user_id,
-        periods.period_kind,
-        periods.period_start,
-        case
-            when periods.period_kind = 'all_time' then known.starts_at
-            else periods.period_start::timestamp at time zone coalesce(zones.time_zone, 'UTC')
-        end as starts_at,
-        case
-            when periods.period_kind = 'all_time' then known.ends_at
-            else least(
-                known.ends_at,
-                {{ next_start('periods.period_kind', 'periods.period_start') }}::timestamp
-                at time zone coalesce(zones.time_zone, 'UTC')
-            )
-        end as ends_at,
-        coalesce(
-            known.ends_at < {{ next_start('periods.period_kind', 'periods.period_start') }}::timestamp
-            at time zone coalesce(zones.time_zone, 'UTC'),
-            false
-        ) as goes_on
-    from {{ ref('listening_periods') }} as periods
+        placed.user_id,
+        placed.period_kind,
+        placed.period_start,
+        coalesce(placed.begins_at, known.starts_at) as starts_at,
+        least(known.ends_at, placed.next_begins_at) as ends_at,
+        coalesce(placed.next_begins_at > known.ends_at, false) as goes_on
+    from placed
     inner join known
-        on periods.user_id = known.user_id
-    left join lateral (
-        select listener_zones.time_zone
-        from {{ ref('listener_zones') }} as listener_zones
-        where
-            periods.user_id = listener_zones.user_id
-            and periods.period_start::timestamp at time zone listener_zones.time_zone >= listener_zones.starts_at
-        order by listener_zones.starts_at desc
-        limit 1
-    ) as zones on true
+        on placed.user_id = known.user_id
 )
 
 select
