@@ -13,12 +13,14 @@ with known as (
 -- A period begins at midnight where the listener was then, and ends where the next one begins.
 placed as (
     select
-        user_id,
-        period_kind,
-        period_start,
-        case when period_kind <> 'all_time' then {{ midnight_of('periods.user_id', 'periods.period_start') }} end
-            as begins_at,
-        {{ midnight_of('periods.user_id', next_start('periods.period_kind', 'periods.period_start')) }} as next_begins_at
+        periods.user_id,
+        periods.period_kind,
+        periods.period_start,
+        case
+            when periods.period_kind <> 'all_time' then {{ midnight_of('periods.user_id', 'periods.period_start') }}
+        end as begins_at,
+        {{ midnight_of('periods.user_id', next_start('periods.period_kind', 'periods.period_start')) }}
+            as next_begins_at
     from {{ ref('listening_periods') }} as periods
 ),
 
