@@ -1,4 +1,4 @@
-"""Databases for tests. Making one copies 300 files and costs Postgres half a second, so tests hand them on, emptied."""
+"""Databases for tests. Making one copies many files, so tests hand them on, with the rows that they began with."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -20,3 +20,10 @@
 {% macro named_artist(tracks, measured) -%}
     coalesce({{ tracks }}.main_artist_name, nullif(split_part({{ measured }}.track_key, chr(31), 2), ''))
 {%- endmacro %}
+
+{#- A track's id, where it has one, its title and its first artist. -#}
+{% macro named_track(tracks, measured) -%}
+    case when {{ measured }}.track_key not like 'name' || chr(31) || '%' then {{ measured }}.track_key end as track_id,
+    coalesce({{ tracks }}.track_name, nullif(split_part({{ measured }}.track_key, chr(31), 3), '')) as track_name,
+    {{ named_artist(tracks, measured) }} as main_artist_name
+{%- endmacro %}

@@ -32,10 +32,3 @@
     and {{ rows }}.local_date >= totals.period_start
     and {{ rows }}.local_date < {{ next_start('totals.period_kind', 'totals.period_start') }}
 {%- endmacro %}
-
-{#- A track's id, title and first artist, as top_tracks shows them. -#}
-{% macro named_track(tracks, measured) -%}
-    case when {{ measured }}.track_key not like 'name' || chr(31) || '%' then {{ measured }}.track_key end as track_id,
-    coalesce({{ tracks }}.track_name, nullif(split_part({{ measured }}.track_key, chr(31), 3), '')) as title,
-    {{ named_artist(tracks, measured) }} as artist
-{%- endmacro %}

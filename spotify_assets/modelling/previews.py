@@ -9,7 +9,8 @@ import psycopg
 from psycopg import sql
 
 from spotify_assets.markdown import bar_chart, markdown_table
-from spotify_assets.modelling.shown import CHARTS, PREVIEWS
+from spotify_assets.modelling.shown import PREVIEWS
+from spotify_assets.modelling.shown_charts import CHARTS
 from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ _CHART_WIDTH = 60
 _MADE_OF = {"top_tracks": ("track_days", "track_periods"), "coverage": ("coverage",)}
 # The same number by a shorter way.
 _COUNTED_AS = {"wrapped": "(select * from marts.listening_periods where period_kind in ('month', 'year'))"}
-_TO_COUNT, _TO_SHOW = "20ms", "250ms"
+_TO_COUNT, _TO_SHOW = "20ms", "1s"
 """A tick should not wait for a number: a view is counted, and a table shown, where it takes no longer."""
 
 
@@ -44,6 +45,7 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
     The cost is bounded, whatever is stored.
     """
     shared = is_shared(connection)
+    listener = None if shared else _only_listener(connection)
     seen = {}
     for key, (schema, name) in relations.items():
         found = connection.execute(
@@ -59,8 +61,10 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
                 count, is_estimate = _count(connection, schema, name, estimate)
             seen[key] = Glance(count, is_estimate)
             if schema == "marts":
-                preview = NOT_SHOWN if shared else _quickly(connection, _TO_SHOW, partial(_preview, connection, name))
-                chart = None if shared else _quickly(connection, _TO_SHOW, partial(_chart, connection, name))
+                preview, chart = NOT_SHOWN, None
+                if not shared:
+                    preview = _quickly(connection, _TO_SHOW, partial(_preview, connection, name, listener))
+                    chart = _quickly(connection, _TO_SHOW, partial(_chart, connection, name, listener))
                 seen[key] = Glance(count, is_estimate, preview, chart)
     return seen
 
@@ -105,18 +109,18 @@ def _count(connection: psycopg.Connection, schema: str, name: str, estimate: int
     return (estimate if estimate > 0 else None), True
 
 
-def _preview(connection: psycopg.Connection, name: str) -> str | None:
+def _preview(connection: psycopg.Connection, name: str, listener: str | None) -> str | None:
     if name not in PREVIEWS:
         return None
-    cursor = connection.execute(PREVIEWS[name].encode(), {"user": _only_listener(connection)})
+    cursor = connection.execute(PREVIEWS[name].encode(), {"user": listener})
     return markdown_table([column.name for column in cursor.description or ()], cursor.fetchall())
 
 
-def _chart(connection: psycopg.Connection, name: str) -> str | None:
+def _chart(connection: psycopg.Connection, name: str, listener: str | None) -> str | None:
     if name not in CHARTS:
         return None
     title, query = CHARTS[name]
-    numbers = [int(number) for (number,) in connection.execute(query.encode(), {"user": _only_listener(connection)})]
+    numbers = [int(number) for (number,) in connection.execute(query.encode(), {"user": listener})]
     return f"{bar_chart(numbers[-_CHART_WIDTH:])} ({title})" if numbers else None
 
 

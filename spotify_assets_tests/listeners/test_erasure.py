@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill  # Dagster shows no other way to one
 
 from spotify_assets.listeners import erasure, files, history, rows
 from spotify_assets.modelling.builds import BuildLock

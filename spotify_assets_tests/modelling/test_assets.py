@@ -10,7 +10,7 @@ import pytest
 from spotify_assets.listening.preview import hours_of, newest_plays
 from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
 from spotify_assets.modelling.project import Project
-from spotify_assets.modelling.shown import CHARTS
+from spotify_assets.modelling.shown_charts import CHARTS
 from spotify_assets.storage.sharing import NOT_SHOWN
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.modelling.conftest import CLOCK, Builder, Raw

@@ -23,9 +23,7 @@ select
     ranked.period_start,
     ranked.rank,
     ranked.track_key,
-    case when ranked.track_key not like 'name' || chr(31) || '%' then ranked.track_key end as track_id,
-    coalesce(tracks.track_name, nullif(split_part(ranked.track_key, chr(31), 3), '')) as track_name,
-    coalesce(tracks.main_artist_name, nullif(split_part(ranked.track_key, chr(31), 2), '')) as main_artist_name,
+    {{ named_track('tracks', 'ranked') }},
     {{ standing() }}
 from ranked
 left join {{ ref('dim_tracks') }} as tracks

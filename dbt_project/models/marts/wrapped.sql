@@ -199,9 +199,9 @@ left join lateral (
     )
 
     select
-        max(title) filter (where place = 1) as top_track,
-        max(artist) filter (where place = 1) as top_track_artist,
-        {{ five({'track_id': 'track_id', 'title': 'title', 'artist': 'artist'}) }} as top_tracks
+        max(track_name) filter (where place = 1) as top_track,
+        max(main_artist_name) filter (where place = 1) as top_track_artist,
+        {{ five({'track_id': 'track_id', 'title': 'track_name', 'artist': 'main_artist_name'}) }} as top_tracks
     from named
 ) as best on true
 left join lateral (
@@ -225,7 +225,7 @@ left join lateral (
     )
 
     select
-        title as first_track,
+        track_name as first_track,
         first_played_at as first_track_at
     from named
 ) as begins on true
