@@ -59,12 +59,10 @@ def glances(connection: psycopg.Connection, relations: Mapping[str, tuple[str, s
                 count, is_estimate = _count_view(connection, schema, name)
             else:
                 count, is_estimate = _count(connection, schema, name, estimate)
-            seen[key] = Glance(count, is_estimate)
-            if schema == "marts":
-                preview, chart = NOT_SHOWN, None
-                if not shared:
-                    preview = _quickly(connection, _TO_SHOW, partial(_preview, connection, name, listener))
-                    chart = _quickly(connection, _TO_SHOW, partial(_chart, connection, name, listener))
+            seen[key] = Glance(count, is_estimate, NOT_SHOWN if schema == "marts" and shared else None)
+            if schema == "marts" and not shared:
+                preview = _quickly(connection, _TO_SHOW, partial(_preview, connection, name, listener))
+                chart = _quickly(connection, _TO_SHOW, partial(_chart, connection, name, listener))
                 seen[key] = Glance(count, is_estimate, preview, chart)
     return seen
 
