@@ -3,7 +3,7 @@
 #   make demo    a simulated listener, from Spotify to finished tables
 #   make dev     Dagster's UI, with a history that stays
 #   make test    the tests; make soak runs the same with larger numbers
-#   make lint    ruff, mypy --strict, sqlfluff
+#   make lint    ruff, mypy --strict, sqlfluff, hadolint, compose's schema
 #   make docs    every model, column and test with the lineage from raw to recaps, as one page
 #   make clean   stop the embedded Postgres and remove what make made; your data under .spotify_assets stays
 
@@ -49,6 +49,8 @@ lint: setup
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --quiet dbt_project
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yaml deploy/celery/docker-compose.yaml
 
 DBT_HERE := --project-dir dbt_project --profiles-dir dbt_project --target-path $(abspath build/dbt) --log-path build/dbt
 docs: setup

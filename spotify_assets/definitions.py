@@ -10,6 +10,7 @@ import dagster as dg
 def defs() -> dg.Definitions:
     """The code location. Reads the environment and dbt's manifest, and connects to nothing."""
     from spotify_assets.automation.jobs import jobs
+    from spotify_assets.automation.nightly import agreement_checks
     from spotify_assets.automation.schedules import schedules
     from spotify_assets.automation.sensors import sensors
     from spotify_assets.catalog.assets import catalog_assets
@@ -21,6 +22,7 @@ def defs() -> dg.Definitions:
     from spotify_assets.listening.exports.assets import streaming_history_asset
     from spotify_assets.listening.exports.checks import export_checks
     from spotify_assets.modelling.assets import build_dbt_assets, dbt_builds
+    from spotify_assets.modelling.drift_checks import drift_checks
     from spotify_assets.modelling.project import find_project
     from spotify_assets.partitions import fetch_days
     from spotify_assets.resources import resources
@@ -37,7 +39,14 @@ def defs() -> dg.Definitions:
                 *catalog_assets(days),
                 *build_dbt_assets(project),
             ],
-            asset_checks=[*checks(), *export_checks(), *chart_checks(), *catalog_checks()],
+            asset_checks=[
+                *checks(),
+                *export_checks(),
+                *chart_checks(),
+                *catalog_checks(),
+                *agreement_checks(),
+                *drift_checks(),
+            ],
             resources={**resources(), "dbt_builds": dbt_builds(project)},
             executor=dg.in_process_executor,
         ),

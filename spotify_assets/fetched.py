@@ -15,6 +15,7 @@ from spotify_assets.storage.landed import first_landing, in_order_of_fetching, l
 
 REPLAY_TAG = "spotify_assets/replay"
 ASKED_ON_TAG = "spotify_assets/asked_on"
+RANGE_START_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 @contextmanager

@@ -16,7 +16,10 @@ PARTITION_TAG = "dagster/partition"
 
 @dataclass(frozen=True)
 class Question:
-    """A check as data: `query` returns one row for each offence; `found` may hold `{count}`."""
+    """A check as data: `query` returns one row for each offence.
+
+    `found` says what is wrong, then, behind a semicolon, what comes of it or what to do; it may hold `{count}`.
+    """
 
     name: str
     description: str
@@ -27,6 +30,28 @@ class Question:
     blocking: bool = False
     tells_of_listening: bool = True
     """Whether the rows tell what somebody played: they are shown only where one listener's plays are kept."""
+
+    @property
+    def remedy(self) -> str:
+        """What follows, or what to do."""
+        return self.found.partition("; ")[2]
+
+
+def what_to_expect(severity: str, remedy: str) -> dict[str, str]:
+    """What a check says of itself before it ever failed, for its definition; docs/checks.md shows it."""
+    return {"severity": severity, "what_to_do": remedy}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a pure function found of what it was given: whether all is well, and a sentence either way."""
+
+    passed: bool
+    says: str
+
+    def as_warning(self) -> dg.AssetCheckResult:
+        """The result of a check after which a person should look, and nothing else need stop."""
+        return dg.AssetCheckResult(passed=self.passed, severity=dg.AssetCheckSeverity.WARN, description=self.says)
 
 
 @dataclass(frozen=True)
@@ -75,7 +100,13 @@ def nothing_is_quarantined(landed: str, things: str, remedy: str) -> Question:
 def check_of(asset: str, question: Question, about: Callable[[str | None], About]) -> dg.AssetChecksDefinition:
     """The check on an asset. `about` is given the partition of the run, or None for a run without one."""
 
-    @dg.asset_check(asset=asset, name=question.name, description=question.description, blocking=question.blocking)
+    @dg.asset_check(
+        asset=asset,
+        name=question.name,
+        description=question.description,
+        blocking=question.blocking,
+        metadata=what_to_expect(question.severity.value, question.remedy),
+    )
     def check(context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         return answer(question, warehouse, about(context.run.tags.get(PARTITION_TAG)))
 

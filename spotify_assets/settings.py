@@ -5,6 +5,7 @@ names the variable, what it holds (unless it is a secret) and what it should hol
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from ipaddress import ip_address
@@ -72,6 +73,17 @@ def _budget(value: object) -> object:
     return int(digits)
 
 
+def _link(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_whole = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        is_whole = None
+    if not is_whole or re.search(r"[\s<>|]", value):
+        raise ValueError("it should be an address such as https://dagster.example.org")
+    return value.rstrip("/")
+
+
 def _secret_url(value: SecretStr) -> SecretStr:
     try:
         _http_url(value.get_secret_value())
@@ -93,6 +105,16 @@ def _sources(value: object) -> object:
     return names
 
 
+def _channels(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    channels = {user.strip(): channel.strip() for user, _, channel in pairs}
+    if len(channels) < len(pairs) or not all(user and channel for user, channel in channels.items()):
+        raise ValueError("it should name a channel for each listener once, such as alex=#alex,bo=U012AB3CD")
+    return channels
+
+
 def _contact(value: str) -> str:
     if not re.fullmatch(r"https?://[!-'*-~]+|[!-'*-?A-~]+@[!-'*-?A-~]+", value):
         raise ValueError("it should be an address such as me@example.org or https://example.org/about")
@@ -104,6 +126,8 @@ def _or_none(value: object) -> object:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+# An address that is shown to people and never called.
+Link = Annotated[str, AfterValidator(_link)]
 # An address that lets whoever knows it post there.
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
 
@@ -133,6 +157,10 @@ class Settings(BaseSettings):
     slack_channel: str | None = None
     slack_webhook_url: SecretUrl | None = None
     slack_api_url: HttpUrl = "https://slack.com/api"
+    slack_digest_channels: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_channels)] = Field(
+        default_factory=dict
+    )
+    dagster_ui_url: Link | None = None
     heartbeat_url: SecretUrl | None = None
     clock: str | None = Field(default=None, validation_alias="SPOTIFY_ASSETS_CLOCK")
 

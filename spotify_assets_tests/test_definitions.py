@@ -53,7 +53,7 @@ intermediate/int_track_facts <- stg_artists stg_named_tracks stg_track_artists
 marts/artist_discoveries <- top_artists
 marts/artist_genres <- stg_artist_genres
 marts/chart_firsts <- chart_history dim_recordings track_periods track_recordings
-marts/chart_history <- stg_chart_entries track_recordings
+marts/chart_history <- stg_chart_entries
 marts/chart_overlap <- chart_firsts chart_history track_periods track_recordings
 marts/coverage <- stg_export_files stg_export_members stg_polled_spans
 marts/dim_albums <- stg_album_artists stg_albums stg_artists
@@ -92,16 +92,27 @@ marts/wrapped <- {WRAPPED}
 # The checks of each asset.
 CHECKS = {
     "raw_plays": (
-        "every_listener_polled everything_landed_is_loaded keys_are_unique logins_last nothing_is_in_the_future "
-        "nothing_is_quarantined times_are_plausible"
+        "every_listener_polled everything_landed_is_loaded keys_are_unique lake_and_ledger_agree "
+        "late_plays_come_within_five_days listeners_are_asked_about logins_last nothing_is_in_the_future "
+        "nothing_is_quarantined nothing_waits_in_the_spool requests_last_the_day table_is_as_declared "
+        "times_are_plausible volume_is_as_usual"
     ),
-    "streaming_history": "every_row_is_kept everything_landed_is_loaded nothing_is_quarantined",
+    "streaming_history": (
+        "every_row_is_kept everything_landed_is_loaded inbox_is_taken_in lake_and_ledger_agree "
+        "nothing_is_quarantined table_is_as_declared"
+    ),
     "global_top_50": (
-        "chart_is_recent fifty_positions_without_gaps first_source_answered no_track_is_on_a_chart_twice "
-        "nothing_is_quarantined"
+        "chart_is_recent fifty_positions_without_gaps first_source_answered lake_and_ledger_agree "
+        "no_track_is_on_a_chart_twice nothing_is_quarantined table_is_as_declared"
     ),
-    "track_metadata": "ids_resolve isrcs_have_their_form nothing_is_quarantined plays_are_described spotify_answered",
-    "artist_metadata": "artists_have_names musicbrainz_answered nothing_is_quarantined spotify_answered",
+    "track_metadata": (
+        "ids_resolve isrcs_have_their_form lake_and_ledger_agree nothing_is_quarantined plays_are_described "
+        "spotify_answered table_is_as_declared"
+    ),
+    "artist_metadata": (
+        "artists_have_names lake_and_ledger_agree musicbrainz_answered nothing_is_quarantined spotify_answered "
+        "table_is_as_declared"
+    ),
     "recording_corrections": "unique_key",
     "stg_album_artists": "no_nulls",
     "stg_artist_genres": "no_nulls unique_key",
@@ -120,15 +131,16 @@ CHECKS = {
     "stg_tracks": "length_and_popularity_are_possible no_nulls",
     "int_matches": "lie_within_reach take_each_stream_once unique_index",
     "int_plays": (
-        "accepted_values_content_type accepted_values_source length_is_unknown_where_only_the_api_saw_it "
-        "local_time_is_near_utc no_nulls say_who_reported_them track_id_is_there_for_tracks_only unique_index"
+        "accepted_values_content_type accepted_values_source all_that_was_told_is_there "
+        "length_is_unknown_where_only_the_api_saw_it local_time_is_near_utc no_nulls say_who_reported_them "
+        "track_id_is_there_for_tracks_only unique_index"
     ),
     "int_track_facts": "no_nulls unique_index",
     "artist_genres": "unique_index weights_are_shares",
-    "chart_history": "peaks_and_days_are_possible unique_key",
+    "chart_history": "peaks_and_days_are_possible unique_index",
     "chart_overlap": "parts_are_no_more_than_the_whole unique_key",
     "chart_firsts": "no_nulls unique_key",
-    "coverage": "has_no_holes spans_have_a_length",
+    "coverage": "has_no_holes spans_have_a_length unique_index",
     "dim_albums": "no_nulls unique_index",
     "dim_recordings": "no_nulls unique_key",
     "dim_artists": "no_nulls not_null_artist_name unique_index",
@@ -138,16 +150,19 @@ CHECKS = {
     ),
     "fct_plays": (
         "accepted_values_content_type accepted_values_source local_hour_is_an_hour "
-        "ms_played_is_null_exactly_where_only_the_api_saw_it no_nulls relationships_track_id unique_index"
+        "ms_played_is_null_exactly_where_only_the_api_saw_it no_nulls relationships_track_id "
+        "sums_are_those_of_int_plays unique_index"
     ),
-    "reconciliation": "no_nulls unique_index",
+    "reconciliation": "no_nulls sums_are_those_of_fct_plays unique_index",
     "top_artists": "counts_ranks_and_times_are_possible unique_key",
     "top_genres": "shares_are_shares unique_key",
     "top_recordings": "counts_and_ranks_are_possible unique_key",
     "top_tracks": "counts_ranks_and_times_are_possible unique_key",
     "track_recordings": "every_track_has_one unique_key",
-    "track_days": "counts_and_times_are_possible unique_index",
-    "track_periods": "counts_and_times_are_possible unique_index",
+    "track_days": "counts_and_times_are_possible sums_are_those_of_fct_plays unique_index",
+    "track_periods": (
+        "all_time_is_the_sum_of_months counts_and_times_are_possible sums_are_those_of_track_days unique_index"
+    ),
     "artist_discoveries": "come_before_last_times unique_key",
     "exclusion_effects": "rules_take_away unique_key",
     "exclusion_rules": "unique_index",
@@ -155,7 +170,7 @@ CHECKS = {
     "listening_clock": "shares_are_shares unique_key",
     "listening_countries": "shares_are_shares unique_key",
     "listening_days": "counts_and_times_are_possible unique_index",
-    "listening_hours": "counts_and_times_are_possible unique_index",
+    "listening_hours": "counts_and_times_are_possible sums_are_those_of_fct_plays unique_index",
     "listening_periods": "parts_are_no_more_than_the_whole unique_key",
     "listening_platforms": "shares_are_shares unique_key",
     "obsessions": "are_many_plays_in_few_days unique_index",
@@ -242,20 +257,36 @@ def test_every_asset_says_what_it_is_whose_it_is_and_which_columns_it_has(defini
 def test_every_job_says_what_it_does(definitions: dg.Definitions) -> None:
     jobs = {job.name: job.description for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
 
-    assert {"charts", "connections", "enrichment", "history_import", "listening", "replay"} <= set(jobs)
+    assert {
+        "charts", "connections", "enrichment", "freshness", "history_import", "housekeeping", "listening",
+        "nightly_audit", "replay", "weekly_digest",
+    } <= set(jobs)  # fmt: skip
     assert [name for name, description in jobs.items() if not description] == []
 
 
 def test_every_schedule_runs_by_itself_names_its_time_zone_and_says_what_it_does(definitions: dg.Definitions) -> None:
     schedules = [each for each in definitions.schedules or [] if isinstance(each, dg.ScheduleDefinition)]
-    assert {each.name for each in schedules} == {"connections_daily", "charts_every_30_minutes_until_published"}
+    assert {each.name for each in schedules} == {
+        "charts_every_30_minutes_until_published",
+        "connections_daily",
+        "freshness_every_15_minutes",
+        "housekeeping_daily",
+        "listening_every_30_minutes",
+        "nightly_audit_daily",
+        "weekly_digest",
+    }
     assert all(each.default_status == dg.DefaultScheduleStatus.RUNNING for each in schedules)
     assert all(each.execution_timezone and each.description for each in schedules)
 
 
 def test_every_sensor_runs_by_itself_and_says_what_it_does(definitions: dg.Definitions) -> None:
     sensors = [each for each in definitions.sensors or [] if isinstance(each, dg.SensorDefinition)]
-    assert {each.name for each in sensors} == {"export_inbox", "metadata_backlog"}
+    assert {each.name for each in sensors} == {
+        "export_inbox",
+        "landed_but_not_loaded",
+        "metadata_backlog",
+        "slack_alerts",
+    }
     assert all(each.default_status == dg.DefaultSensorStatus.RUNNING for each in sensors)
     assert all(each.description for each in sensors)
 
@@ -274,6 +305,38 @@ def test_a_tick_and_an_import_share_no_partitions(definitions: dg.Definitions) -
     assert selected["enrichment"] == {*models, "track_metadata", "artist_metadata"}
     assert selected["charts"] == {*models, "global_top_50"}
     assert selected["replay"] == set().union(*selected.values())
+
+
+def test_what_is_asked_at_its_own_time_is_in_no_run_that_fetches_loads_or_builds(definitions: dg.Definitions) -> None:
+    asked = {
+        name: {
+            key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.asset_graph.asset_check_keys
+        }
+        for name in ("freshness", "listening", "enrichment", "charts", "replay", "history_import")
+    }
+    alone = asked.pop("freshness")
+    assert alone == {
+        "global_top_50:chart_is_recent",
+        "raw_plays:listeners_are_asked_about",
+        "raw_plays:nothing_waits_in_the_spool",
+        "raw_plays:requests_last_the_day",
+        "raw_plays:volume_is_as_usual",
+        "streaming_history:inbox_is_taken_in",
+    }
+    assert not definitions.resolve_job_def("freshness").asset_layer.executable_asset_keys
+    anywhere = set().union(*asked.values())
+    assert anywhere & alone == {"global_top_50:chart_is_recent"}
+    assert not any("sums_are_those" in name or "sum_of_months" in name or "told_is_there" in name for name in anywhere)
+
+
+def test_what_should_keep_coming_has_a_freshness_policy(definitions: dg.Definitions) -> None:
+    watched = {
+        str(spec.group_name): spec.key.to_user_string()
+        for spec in definitions.resolve_all_asset_specs()
+        if spec.freshness_policy
+    }
+    assert set(watched) == {"listening", "charts", "marts"}
+    assert (watched["listening"], watched["charts"]) == ("raw_plays", "global_top_50")
 
 
 def test_loading_the_definitions_uses_nothing_that_dagster_calls_beta_or_is_about_to_drop(home: Path) -> None:

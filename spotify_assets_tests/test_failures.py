@@ -215,6 +215,7 @@ def test_postgres_lost_in_the_middle_of_a_load_costs_nothing(
     assert tick(world).new == 2
 
 
+@pytest.mark.soak
 def test_postgres_lost_in_the_middle_of_an_import_is_one_sentence_and_the_rerun_completes(
     new_world: NewWorld, simulators: Callable[..., SimulatorServer], server: EmbeddedPostgres, fragile: Warehouse,
     tmp_path: Path,
@@ -272,6 +273,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_import_is_one_sentence_and_the
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.soak
 def test_postgres_lost_while_dbt_builds_leaves_the_last_good_mart(
     new_world: NewWorld, simulators: Callable[..., SimulatorServer], server: EmbeddedPostgres, fragile: Warehouse
 ) -> None:

@@ -53,10 +53,10 @@ def test_loading_the_definitions_reads_the_manifest_and_connects_to_nothing() ->
     assert [line for line in opened if "/dbt_project/" not in line and not line.endswith("/manifest.json")] == []
 
 
-def test_loading_the_definitions_pulls_in_neither_pandas_nor_pyarrow_nor_boto3() -> None:
+def test_loading_the_definitions_pulls_in_neither_pandas_nor_pyarrow_nor_boto3_nor_slack_s_client() -> None:
     loaded = _python("import sys\nfrom spotify_assets.definitions import defs\ndefs()\nprint(*sys.modules, sep='\\n')")
 
-    assert {"pandas", "pyarrow", "boto3", "botocore", "dagster_aws"}.isdisjoint(loaded)
+    assert {"pandas", "pyarrow", "boto3", "botocore", "dagster_aws", "dagster_slack", "slack_sdk"}.isdisjoint(loaded)
 
 
 def test_the_commands_pull_in_neither_pandas_nor_pyarrow() -> None:

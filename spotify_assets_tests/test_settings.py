@@ -35,6 +35,14 @@ from spotify_assets.settings import read_settings
         ("LAKE_URL", "gs://bucket", "s3://bucket/prefix"),
         ("LAKE_START", "last year", "LAKE_START"),
         ("MUSICBRAINZ_CONTACT", "me (at home)", "me@example.org"),
+        (
+            "DAGSTER_UI_URL",
+            "dagster.example.org",
+            "DAGSTER_UI_URL can't be used: it should be an address such as https://",
+        ),
+        ("DAGSTER_UI_URL", "https://x/|y", "DAGSTER_UI_URL"),
+        ("SLACK_DIGEST_CHANNELS", "alex", "a channel for each listener once, such as alex=#alex"),
+        ("SLACK_DIGEST_CHANNELS", "alex=#a,alex=#b", "once"),
         ("SPOTIFY_ASSETS_CLOCK", "2026-01-01", "unset SPOTIFY_ASSETS_CLOCK"),
     ],
 )
@@ -53,6 +61,16 @@ def test_a_wrong_value_is_one_sentence(name: str, value: str, sentence: str, mon
 def test_addresses_of_all_kinds_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KWORB_URL", url)
     assert read_settings().kworb_url == url
+
+
+def test_a_link_may_lead_to_a_machine_in_the_house_and_digests_go_where_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DAGSTER_UI_URL", "http://nas.local:3000/")
+    monkeypatch.setenv("SLACK_DIGEST_CHANNELS", "alex = #alex, bo=U012AB3CD")
+    chosen = read_settings()
+    assert chosen.dagster_ui_url == "http://nas.local:3000"
+    assert chosen.slack_digest_channels == {"alex": "#alex", "bo": "U012AB3CD"}
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from pytest_httpserver import HTTPServer
 
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
@@ -65,18 +66,28 @@ def test_two_processes_tick_at_once_with_different_new_plays(
         assert snapshot(fresh.warehouse) == snapshot(world.warehouse)
 
 
+@pytest.mark.soak
 def test_two_processes_refresh_a_rotating_token_at_once(
-    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, httpserver: HTTPServer
 ) -> None:
+    """Both are good ticks, and who watches from outside is told of the one that reaches it."""
+    httpserver.expect_request("/canary-beat").respond_with_data("OK")
+    beats = [httpserver.url_for("/canary-beat"), "http://127.0.0.1:9/canary-beat"]
     config = SimulatorConfig(at=START, rotation="single_use")
     with SimulatorServer(config) as simulator:
         world = World.make(monkeypatch, warehouse, simulator, tmp_path)
         world.login("alex")
         world.tick_without_dagster()
         world.at(LATER)
-        processes = [world.start("poll") for _ in range(2)]
+        processes = [world.start("poll", HEARTBEAT_URL=url) for url in beats]
+        problems = []
         for process in processes:
             _, problem = process.communicate(timeout=120)
             assert process.returncode == 0, problem
+            problems.append(problem)
+        assert len(httpserver.log) == 1
+        assert problems[0] == ""
+        assert problems[1].startswith("HEARTBEAT_URL could not be pinged (no connection")
+        assert "canary" not in problems[1]
         assert world.rows("select status from ops.listeners") == [("connected",)]
         assert world.rows("select count(*) from marts.fct_plays") == world.rows("select count(*) from raw.plays")

@@ -83,19 +83,23 @@
                 measured.*,
                 coalesce(
                     credits.artist_id,
-                    -- Of a name that several artists bear nothing can be concluded.
-                    (
-                        select min(named.artist_id)
-                        from {{ ref('dim_artists') }} as named
-                        where named.artist_name = {{ named_artist('tracks', 'measured') }}
-                        having count(*) = 1
-                    ),
+                    named.artist_id,
                     'name' || chr(31) || {{ named_artist('tracks', 'measured') }}
                 ) as artist_key
             from {{ measured_periods(before) }} as measured
             left join {{ ref('dim_tracks') }} as tracks
                 on measured.track_key = tracks.track_id
             left join lateral unnest(tracks.artist_ids) as credits (artist_id) on true
+            -- Of a name that several artists bear nothing can be concluded.
+            left join (
+                select
+                    artist_name,
+                    min(artist_id) as artist_id
+                from {{ ref('dim_artists') }}
+                group by artist_name
+                having count(*) = 1
+            ) as named
+                on credits.artist_id is null and {{ named_artist('tracks', 'measured') }} = named.artist_name
         ) as credited
         where artist_key is not null
         group by

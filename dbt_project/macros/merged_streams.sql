@@ -50,7 +50,7 @@
             count(*) over same as copies_in_medium,
             bool_and(is_video) over same as is_in_video_only,
             bool_and(not is_video) over same as is_in_audio_only,
-            min(lake_key collate "C") over same as export_lake_key
+            min(lake_key collate "C") over same as lake_key_in_medium
         from known_streams
         window same as (partition by user_id, ended_at, content_key, ms_played)
         order by
@@ -95,8 +95,10 @@
     merged as (
         select distinct on (user_id, ended_at, content_key, place)
             *,
-            (sum(copies_in_medium) over (partition by user_id, ended_at, content_key, place))::integer as copies
+            (sum(copies_in_medium) over one_stream)::integer as copies,
+            min(lake_key_in_medium collate "C") over one_stream as export_lake_key
         from placed
+        window one_stream as (partition by user_id, ended_at, content_key, place)
         order by user_id asc, ended_at asc, content_key asc, place asc, ms_played desc, is_in_video_only asc
     )
 {%- endmacro %}

@@ -35,6 +35,7 @@
         'tracks': ('ops.scope_tracks as scope', 'stored.track_id = scope.track_id'),
         'artists': ('ops.scope_artists as scope', 'stored.artist_id = scope.artist_id'),
         'albums': ('ops.scope_albums as scope', 'stored.album_id = scope.album_id'),
+        'charts': ('ops.scope_charts as scope', 'stored.source = scope.source and stored.chart = scope.chart'),
     } -%}
     {%- if scope not in lookups -%}
         {{ exceptions.raise_compiler_error('There is no scope called ' ~ scope) }}
@@ -46,7 +47,7 @@
             select stored.*
             from {{ relation }} as stored
             where
-                {% if scope not in ('tracks', 'artists', 'albums', 'all') %}stored.user_id = scope.user_id and {% endif -%}
+                {% if scope not in ('tracks', 'artists', 'albums', 'charts', 'all') %}stored.user_id = scope.user_id and {% endif -%}
                 {{ lookups[scope][1] }}
             offset 0
         ) as looked_up

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from spotify_assets.automation.under_way import is_under_way
 from spotify_assets.catalog import backlog
 from spotify_assets.catalog.objects import COLUMNS
 from spotify_assets.clock import Clock, clock_from, today
@@ -11,14 +12,6 @@ from spotify_assets.settings import Settings, settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.storage.postgres_home import PostgresHome
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
-
-_UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def metadata_backlog_sensor(seconds: int = 1800) -> dg.SensorDefinition:
@@ -43,8 +36,7 @@ def metadata_backlog_sensor(seconds: int = 1800) -> dg.SensorDefinition:
             day = today(clock).isoformat()
         except UserError as error:
             return dg.SkipReason(str(error))
-        filters = dg.RunsFilter(job_name="enrichment", statuses=_UNDER_WAY)
-        if context.instance.get_run_records(filters, limit=1):
+        if is_under_way(context.instance, "enrichment"):
             return dg.SkipReason("A run of enrichment is under way.")
         return dg.RunRequest(partition_key=day, tags={ASKED_ON_TAG: day})
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 import dagster as dg
 
+from spotify_assets.automation.under_way import is_under_way
 from spotify_assets.errors import UserError
 from spotify_assets.listening.exports.assets import EXPORTS, INBOX_TAG, partition_of
 from spotify_assets.listening.exports.inbox import Entry, Inbox, open_inbox
@@ -22,13 +23,6 @@ from spotify_assets.settings import settings
 SETTLED_SECONDS = 5.0
 """Who copies a file in changes it all the time; what has not changed for so long is whole."""
 _LONGEST_WAIT = 3600.0
-_UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,9 @@ def _tick(instance: dg.DagsterInstance, inbox: Inbox, cursor: str | None, now: f
     entries = inbox.entries()
     there = {_digest(entry.address) for entry in entries}
     memory = {name: handled for name, handled in read_cursor(cursor).items() if name in there}
-    waiting = [entry for entry in due(entries, memory, now) if not _is_under_way(instance, entry)]
+    waiting = [
+        entry for entry in due(entries, memory, now) if not is_under_way(instance, tags={INBOX_TAG: entry.address})
+    ]
     if not waiting:
         return dg.SensorResult(skip_reason=_nothing_to_do(entries, memory), cursor=write_cursor(memory))
     entry = waiting[0]
@@ -119,11 +115,6 @@ def _tick(instance: dg.DagsterInstance, inbox: Inbox, cursor: str | None, now: f
         dynamic_partitions_requests=[EXPORTS.build_add_request([key])],
         cursor=write_cursor(memory),
     )
-
-
-def _is_under_way(instance: dg.DagsterInstance, entry: Entry) -> bool:
-    filters = dg.RunsFilter(tags={INBOX_TAG: entry.address}, statuses=_UNDER_WAY)
-    return bool(instance.get_run_records(filters, limit=1))
 
 
 def _nothing_to_do(entries: list[Entry], memory: Memory) -> str:

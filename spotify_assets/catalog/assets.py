@@ -14,11 +14,13 @@ from spotify_assets.catalog.preview import artists_shown, tracks_shown
 from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
 from spotify_assets.fetched import a_sentence_for_a_person, days_of
+from spotify_assets.questions import what_to_expect
 from spotify_assets.settings import settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.storage.lake import Lake, parse_key
 from spotify_assets.storage.landing import while_nobody_is_erased
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets.table_checks import NOT_NULL, keyed_by
 
 OWNER = "team:catalog"
 TRACK_KINDS: tuple[Kind, ...] = ("track", "album")
@@ -26,7 +28,7 @@ ARTIST_KINDS: tuple[Kind, ...] = ("artist",)
 
 TRACK_COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("track_id", "text", "Spotify's id of the track, or the URI of a local file"),
+        dg.TableColumn("track_id", "text", "Spotify's id of the track, or the URI of a local file", NOT_NULL),
         dg.TableColumn("name", "text", "Its title"),
         dg.TableColumn("duration_ms", "integer", "Its length in milliseconds"),
         dg.TableColumn("explicit", "boolean", "Whether Spotify calls it explicit"),
@@ -36,20 +38,25 @@ TRACK_COLUMNS = dg.TableSchema(
         dg.TableColumn("album_id", "text", "Spotify's id of its album"),
         dg.TableColumn("disc_number", "integer", "The disc"),
         dg.TableColumn("track_number", "integer", "The place on it"),
-    ]
+    ],
+    constraints=keyed_by("track_id"),
 )
 ARTIST_COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("artist_id", "text", "Spotify's id of the artist"),
+        dg.TableColumn("artist_id", "text", "Spotify's id of the artist", NOT_NULL),
         dg.TableColumn("name", "text", "The name"),
         dg.TableColumn("image_url", "text", "The largest picture"),
         dg.TableColumn("popularity", "integer", "0 to 100; Extended apps only"),
         dg.TableColumn("followers", "integer", "How many follow the artist; Extended apps only"),
-    ]
+    ],
+    constraints=keyed_by("artist_id"),
 )
 SPOTIFY_ANSWERED = {
     asset: dg.AssetCheckSpec(
-        "spotify_answered", asset=asset, description="Spotify refused nothing that the run asked; otherwise says why."
+        "spotify_answered",
+        asset=asset,
+        description="Spotify refused nothing that the run asked; otherwise says why.",
+        metadata=what_to_expect("WARN", "as the sentence says; what came is loaded, and the rest is asked for again"),
     )
     for asset in ("track_metadata", "artist_metadata")
 }
@@ -57,6 +64,7 @@ MUSICBRAINZ_ANSWERED = dg.AssetCheckSpec(
     "musicbrainz_answered",
     asset="artist_metadata",
     description="MusicBrainz answered until nothing was wanted or the time was over; otherwise says why not.",
+    metadata=what_to_expect("WARN", "as the sentence says; genres wait, and are asked for again by themselves"),
 )
 NOBODY_CALLED = "Nobody was called: the lake was loaded again."
 

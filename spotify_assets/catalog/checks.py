@@ -4,9 +4,11 @@ from functools import partial
 
 import dagster as dg
 
+from spotify_assets.catalog.assets import ARTIST_COLUMNS, TRACK_COLUMNS
 from spotify_assets.catalog.coverage import coverage
-from spotify_assets.questions import About, Question, check_of, nothing_is_quarantined
+from spotify_assets.questions import About, Question, check_of, nothing_is_quarantined, what_to_expect
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets.table_checks import table_check
 
 ENOUGH = 0.95
 """Less than this share of plays or listening time described is worth a look."""
@@ -100,6 +102,9 @@ def _plays_are_described() -> dg.AssetChecksDefinition:
         asset="track_metadata",
         name="plays_are_described",
         description=f"Spotify has described the tracks of {ENOUGH:.0%} of the plays and of the listening time.",
+        metadata=what_to_expect(
+            "WARN", "nothing, while the budget of requests lasts: what is missing is asked for, most played first"
+        ),
     )
     def check(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         return plays_are_described(warehouse)
@@ -111,4 +116,8 @@ def catalog_checks() -> list[dg.AssetChecksDefinition]:
     """All checks on the metadata."""
     asked = [check_of(asset, question, about) for asset, questions in QUESTIONS.items() for question in questions]
     readable = [check_of(asset, READABLE, partial(about_fetched, asset)) for asset in LANDED]
-    return [*asked, *readable, _plays_are_described()]
+    declared = [
+        table_check("track_metadata", "raw.tracks", TRACK_COLUMNS),
+        table_check("artist_metadata", "raw.artists", ARTIST_COLUMNS),
+    ]
+    return [*declared, *asked, *readable, _plays_are_described()]

@@ -1,7 +1,7 @@
 """The asset `global_top_50`: the world's chart of each day, by the UTC day on which it was asked for."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -13,34 +13,42 @@ from spotify_assets.clock import Clock
 from spotify_assets.errors import UserError
 from spotify_assets.fetched import a_sentence_for_a_person, days_of
 from spotify_assets.markdown import markdown_table
+from spotify_assets.questions import what_to_expect
 from spotify_assets.settings import settings
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.storage.lake import Lake
 from spotify_assets.storage.landing import while_nobody_is_erased
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets.table_checks import NOT_NULL, keyed_by
 
 OWNER = "team:charts"
 GONE = "its chart can't be fetched any more: the sources give only the newest one. Nothing else is affected."
 COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("source", "text", "Who made the page: kworb, deezer or spotify"),
-        dg.TableColumn("chart", "text", "Which chart of that source; for Spotify the playlist's id"),
-        dg.TableColumn("chart_date", "date", "The page's own date, or the UTC day of fetching"),
-        dg.TableColumn("position", "smallint", "1 is the most played"),
-        dg.TableColumn("date_is_fetch_day", "boolean", "Whether the page has no date of its own"),
+        dg.TableColumn("source", "text", "Who made the page: kworb, deezer or spotify", NOT_NULL),
+        dg.TableColumn("chart", "text", "Which chart of that source; for Spotify the playlist's id", NOT_NULL),
+        dg.TableColumn("chart_date", "date", "The page's own date, or the UTC day of fetching", NOT_NULL),
+        dg.TableColumn("position", "smallint", "1 is the most played", NOT_NULL),
+        dg.TableColumn("date_is_fetch_day", "boolean", "Whether the page has no date of its own", NOT_NULL),
         dg.TableColumn("track_id", "text", "Spotify's id of the track; null where the source doesn't give it"),
         dg.TableColumn("source_id", "text", "The source's own id of the track, where that isn't Spotify's"),
-        dg.TableColumn("title", "text", "The track's title as the source has it"),
-        dg.TableColumn("artists", "text", "Its artists, separated by commas"),
-        dg.TableColumn("artist_ids", "text[]", "Spotify's ids of those, where the source gives them"),
+        dg.TableColumn("title", "text", "The track's title as the source has it", NOT_NULL),
+        dg.TableColumn("artists", "text", "Its artists, separated by commas", NOT_NULL),
+        dg.TableColumn("artist_ids", "text[]", "Spotify's ids of those, where the source gives them", NOT_NULL),
         dg.TableColumn("streams", "bigint", "Streams on that day; null where the source doesn't count them"),
-    ]
+    ],
+    constraints=keyed_by("source", "chart", "chart_date", "position"),
 )
 ANSWERED = dg.AssetCheckSpec(
     "first_source_answered",
     asset="global_top_50",
     description="The first of TOP_50_SOURCES gave a chart; otherwise says why not, and who stood in for it.",
+    metadata=what_to_expect(
+        "WARN", "nothing for a day, since it is asked again every half hour; then see whether its page has moved"
+    ),
 )
+# Asked for every half hour until the day's chart is there, so once a day at the least.
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50))
 
 
 def global_top_50_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -53,6 +61,7 @@ def global_top_50_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         kinds={"python", "postgres"},
         metadata={"dagster/column_schema": COLUMNS, "dagster/relation_identifier": "raw.chart_entries"},
         check_specs=[ANSWERED],
+        freshness_policy=FRESH,
         description=(
             "One row for each position of the world's top 50, day by day and source by source.\n\n"
             "A partition is the UTC day on which the sources were asked. Materializing **today** asks the first of "

@@ -72,10 +72,8 @@ def _load(cur: Cursor, landed: Sequence[_Landed]) -> LoadedCharts:
     read = [(each.lake_key, each.page) for each in landed if each.page]
     cur.execute("select version from ops.raw_version for update")
     copy_rows(cur, "staged_entries", _COLUMNS, _rows(read))
-    changed = 0
-    for statement in (_OLDER_PAGES, _GONE, _ENTRIES):
-        cur.execute(statement)
-        changed += cur.rowcount if statement is not _OLDER_PAGES else 0
+    cur.execute(_OLDER_PAGES)
+    series = [f"{source} {chart}" for statement in (_GONE, _ENTRIES) for source, chart in cur.execute(statement)]
     copy_rows(cur, "staged_pages", _PAGE_COLUMNS, _page_rows(read))
     cur.execute(_PAGES)
     sightings = [
@@ -85,12 +83,12 @@ def _load(cur: Cursor, landed: Sequence[_Landed]) -> LoadedCharts:
     ]
     ids = load_versions(cur, sightings)
     faults = {each.lake_key: {fault.position: fault for fault in each.faults} for each in landed}
-    if replace_faults(cur, faults) or changed or ids:
-        take_version(cur, ids=ids)
+    if replace_faults(cur, faults) or series or ids:
+        take_version(cur, ids=[*ids, *(("chart", name) for name in set(series))])
     note_objects(cur, DATASET, (_object_row(each) for each in landed))
     last = read[-1][1] if read else None
     unreadable = tuple(fault.reason for each in landed if each.page is None for fault in each.faults)
-    return LoadedCharts(len(read), last, unreadable, changed)
+    return LoadedCharts(len(read), last, unreadable, len(series))
 
 
 _COLUMNS = [
@@ -151,6 +149,7 @@ _GONE = """
             from staged_entries as e
             where (e.source, e.chart, e.chart_date, e.position) = (c.source, c.chart, c.chart_date, c.position)
         )
+    returning c.source, c.chart
 """
 
 # A page that says again what is known changes nothing.
@@ -170,6 +169,7 @@ _ENTRIES = """
         artist_ids = excluded.artist_ids,
         streams = excluded.streams
     where c is distinct from excluded
+    returning c.source, c.chart
 """
 
 _PAGE_COLUMNS = [

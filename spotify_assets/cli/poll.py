@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 import typer
 
+from spotify_assets.automation.alerts.heartbeat import ping
 from spotify_assets.cli.runs import run_job
 from spotify_assets.clock import clock_from, today
 from spotify_assets.fetched import ASKED_ON_TAG
@@ -16,7 +17,11 @@ def poll() -> None:
 
     Example: spotify-assets poll
     """
-    typer.echo(tick(settings()))
+    chosen = settings()
+    typer.echo(tick(chosen))
+    # Where cron runs this, no sensor does it.
+    if chosen.heartbeat_url is not None and (problem := ping(chosen.heartbeat_url)):
+        typer.echo(problem, err=True)
 
 
 def tick(chosen: Settings, only: Sequence[str] | None = None) -> str:

@@ -11,6 +11,7 @@ from spotify_assets.cli.poll import said
 from spotify_assets.cli.runs import run_job
 from spotify_assets.clock import clock_from, today
 from spotify_assets.errors import UserError
+from spotify_assets.fetched import RANGE_END_TAG, RANGE_START_TAG
 from spotify_assets.listening.exports.lake_exports import all_keys
 from spotify_assets.listening.exports.loading import load_keys
 from spotify_assets.listening.exports.manifest import DATASET as EXPORTS
@@ -21,7 +22,6 @@ from spotify_assets.storage.landed import first_landing
 from spotify_assets.storage.landing import while_nobody_is_erased
 from spotify_assets.storage.warehouse import open_warehouse
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 DAY = ["%Y-%m-%d"]
 
 
@@ -56,7 +56,7 @@ def replay_days(chosen: Settings, first: date | None, last: date | None) -> str:
     end = min(last or now, now)
     if end < start:
         raise UserError(f"{end} lies before {start}: give --from and --to in order.")
-    tags = {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}
+    tags = {RANGE_START_TAG: start.isoformat(), RANGE_END_TAG: end.isoformat()}
     done = said(run_job("replay", chosen, tags=tags))
     if landed is None:
         return str(exports)

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import dagster as dg
 
 from spotify_assets.errors import UserError
+from spotify_assets.failures import failure_among
 from spotify_assets.packaged import packaged
 from spotify_assets.settings import Settings
 
@@ -81,36 +81,5 @@ def run_job(
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
-    """Why a run failed, in one line: the first failed step's own sentence, else that of what every step needs."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            if data.user_failure_data and data.user_failure_data.description:
-                return str(data.user_failure_data.description)
-            if data.error:
-                return _sentence(data.error)
-    for event in result.all_events:
-        # A resource that can't be opened (Postgres is down, a key is wrong) fails the run before any step.
-        if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error:
-            return _sentence(event.job_failure_data.error)
-    return f"Run {result.run_id} failed; `make dev` shows why."
-
-
-class _Raised(Protocol):
-    """An exception as Dagster keeps it."""
-
-    @property
-    def message(self) -> str: ...
-
-    @property
-    def cls_name(self) -> str | None: ...
-
-    @property
-    def cause(self) -> "_Raised | None": ...
-
-
-def _sentence(error: _Raised) -> str:
-    """The first line of what was raised, without its class and without what Dagster wrapped around it."""
-    while error.cause and str(error.cls_name).startswith("Dagster"):
-        error = error.cause
-    return error.message.strip().splitlines()[0].split(": ", 1)[-1]
+    """Why a run failed, in one line."""
+    return failure_among(result.all_events) or f"Run {result.run_id} failed; `make dev` shows why."

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from spotify_assets.history_files import forget_deleted_runs, tables_of
 from spotify_assets.markdown import escape
 from spotify_assets.storage.sharing import NOT_SHOWN
 
@@ -26,7 +27,6 @@ PREVIEWS = ("newest_plays", "plays_by_hour", "preview")
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _OLDEST = timedelta(hours=1)  # dagster.yaml's max_runtime_seconds: what is older was killed
 _PATIENCE = 60.0
-_RUN = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -149,16 +149,10 @@ class History:
 
     def _sweep_sqlite(self, backfills: Sequence[str]) -> None:
         """Removes what SQLite keeps of all deleted runs, those of an erasure that was killed included."""
+        forget_deleted_runs(self.instance, self.home)
         for path in self.home.rglob("*.db"):
-            if _RUN.fullmatch(path.stem) and not self.instance.has_run(path.stem):
-                for file in path.parent.glob(f"{path.name}*"):
-                    file.unlink()
-                continue
             with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
-                there = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
-                if {"runs", "run_tags"} <= there:
-                    database.execute("delete from run_tags where run_id not in (select run_id from runs)")
-                if "bulk_actions" in there:
+                if "bulk_actions" in tables_of(database):
                     database.executemany("delete from bulk_actions where key = ?", [(key,) for key in backfills])
                 database.execute("vacuum")
                 database.execute("pragma wal_checkpoint(truncate)")

@@ -1,7 +1,7 @@
 """The asset `raw_plays`: what Spotify says was played, by the UTC day on which it was asked."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -13,12 +13,14 @@ from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.loading import Loaded, load_objects
 from spotify_assets.listening.preview import each_listener, hours_of, newest_plays, plays_stored, requests_made
 from spotify_assets.listening.tick import Tick, run_tick
+from spotify_assets.questions import what_to_expect
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.governor import Standing
 from spotify_assets.storage.lake import Lake
 from spotify_assets.storage.landing import while_nobody_is_erased
 from spotify_assets.storage.sharing import is_shared
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets.table_checks import NOT_NULL, keyed_by
 
 GONE = (
     "its plays can't be fetched any more: Spotify gives only a listener's newest 50 plays, whatever the day. "
@@ -29,19 +31,23 @@ NAMED = 3
 
 COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("user_id", "text", "The listener's local name"),
-        dg.TableColumn("played_at", "timestamptz(3)", "When the play ENDED, UTC, in milliseconds"),
-        dg.TableColumn("track_id", "text", "Spotify's id of the track, or the URI of a local file"),
+        dg.TableColumn("user_id", "text", "The listener's local name", NOT_NULL),
+        dg.TableColumn("played_at", "timestamptz(3)", "When the play ENDED, UTC, in milliseconds", NOT_NULL),
+        dg.TableColumn("track_id", "text", "Spotify's id of the track, or the URI of a local file", NOT_NULL),
         dg.TableColumn("context_type", "text", "What it was played from: playlist, album, artist; mostly absent"),
         dg.TableColumn("context_uri", "text", "Spotify's URI of that playlist, album or artist"),
-        dg.TableColumn("lake_key", "text", "The smallest key of the landed pages that hold the play"),
-    ]
+        dg.TableColumn("lake_key", "text", "The smallest key of the landed pages that hold the play", NOT_NULL),
+    ],
+    constraints=keyed_by("user_id", "played_at", "track_id"),
 )
 
+# A tick each half hour materializes it, whoever played something: two were missed, or half a dozen.
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=75), fail_window=timedelta(hours=6))
 POLLED = dg.AssetCheckSpec(
     "every_listener_polled",
     asset="raw_plays",
     description="Every connected listener was asked about and answered; names those that failed, and what to do.",
+    metadata=what_to_expect("WARN", "the sentence names who could not be polled, why, and what to do"),
 )
 
 
@@ -55,6 +61,7 @@ def raw_plays_asset(fetch_days: dg.DailyPartitionsDefinition) -> dg.AssetsDefini
         kinds={"spotify", "postgres", "python"},
         metadata={"dagster/column_schema": COLUMNS, "dagster/relation_identifier": "raw.plays"},
         check_specs=[POLLED],
+        freshness_policy=FRESH,
         description=(
             "One row for each play that Spotify's API reported.\n\n"
             "A partition is the UTC day on which Spotify was asked. Materializing **today** asks for every listener's "

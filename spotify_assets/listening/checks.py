@@ -7,12 +7,18 @@ from datetime import date
 
 import dagster as dg
 
+from spotify_assets.listening.asked_checks import listeners_are_asked_about
+from spotify_assets.listening.assets import COLUMNS
+from spotify_assets.listening.budget_checks import requests_last_the_day
 from spotify_assets.listening.ledger import DATASET
 from spotify_assets.listening.login_checks import logins_last
-from spotify_assets.questions import PARTITION_TAG, About, Question, check_of, nothing_is_quarantined
+from spotify_assets.listening.spool_checks import nothing_waits_in_the_spool
+from spotify_assets.listening.volume_checks import volume_is_as_usual
+from spotify_assets.questions import PARTITION_TAG, About, Question, check_of, nothing_is_quarantined, what_to_expect
 from spotify_assets.storage.lake import Lake, is_key
 from spotify_assets.storage.landed import landed_on, not_loaded
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets.table_checks import table_check
 
 EARLIEST = "2006-04-23"
 """Spotify was founded then: a play before that day is a wrong time."""
@@ -93,6 +99,35 @@ QUESTIONS = (
         found="{count} plays end at moments that can't be true; look at their lake objects.",
         severity=dg.AssetCheckSeverity.WARN,
     ),
+    Question(
+        name="late_plays_come_within_five_days",
+        description="No play came more than five days late: behind newer ones that a poll had shown before.",
+        query="""
+            select plays.user_id, plays.played_at, plays.track_id, fetched.fetched_at
+            from plays
+            inner join fetched using (lake_key)
+            inner join ops.listeners as listeners on listeners.user_id = plays.user_id
+            where
+                fetched.fetched_at > plays.played_at + interval '5 days'
+                -- The first answer shows what was played long before.
+                and plays.played_at > listeners.connected_at
+                and exists (
+                    select
+                    from ops.landed_objects as earlier
+                    where
+                        earlier.dataset = 'recently_played'
+                        and earlier.user_id = plays.user_id
+                        and earlier.fetched_at > plays.played_at
+                        and earlier.fetched_at < fetched.fetched_at
+                        and earlier.first_played_at <= plays.played_at
+                        and earlier.last_played_at >= plays.played_at
+                )
+        """,
+        columns=("listener", "played_at", "track", "came"),
+        found="{count} plays came more than five days after they ended, when marts.coverage no longer called that time "
+        "provisional; others may have come too late for any poll: ask Spotify for the extended streaming history.",
+        severity=dg.AssetCheckSeverity.WARN,
+    ),
     nothing_is_quarantined("fetched", "landed pages", "load on replay once the parser can read them"),
 )
 
@@ -108,6 +143,7 @@ def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
         asset="raw_plays",
         name="everything_landed_is_loaded",
         description="Every page that lies in the lake for the partition has been loaded, by a listing of the lake.",
+        metadata=what_to_expect("WARN", "materialize the day again"),
     )
     def check(
         context: dg.AssetCheckExecutionContext,
@@ -136,4 +172,13 @@ def _landed_and_not_loaded() -> dg.AssetChecksDefinition:
 def checks() -> list[dg.AssetChecksDefinition]:
     """All checks on `raw_plays` that can be started on their own."""
     asked = [check_of("raw_plays", question, about) for question in QUESTIONS]
-    return [*asked, _landed_and_not_loaded(), logins_last()]
+    return [
+        table_check("raw_plays", "raw.plays", COLUMNS),
+        *asked,
+        _landed_and_not_loaded(),
+        logins_last(),
+        listeners_are_asked_about(),
+        volume_is_as_usual(),
+        requests_last_the_day(),
+        nothing_waits_in_the_spool(),
+    ]

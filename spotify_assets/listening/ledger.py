@@ -32,12 +32,10 @@ def replace_quarantine(cur: Cursor, pages: Sequence[LandedPage]) -> bool:
     return replace_faults(cur, {page.lake_key: faults_of(page) for page in pages})
 
 
-def note_polled_spans(cur: Cursor, pages: Sequence[LandedPage]) -> None:
+def note_polled_spans(cur: Cursor, pages: Sequence[LandedPage]) -> bool:
     """Adds what these pages prove: all plays from the oldest on a page to the moment of asking. No page, no proof.
 
-    Nor does a page prove anything further back than a row that can't be read.
-
-    Takes no version of `raw`, so that a quiet poll needs no build: what shows it are views.
+    Nor does a page prove anything further back than a row that can't be read. Returns whether anything new is proved.
     """
     spans = [
         (landed.user_id, landed.page.complete_from, max(landed.fetched_at, landed.page.complete_from))
@@ -57,6 +55,7 @@ def note_polled_spans(cur: Cursor, pages: Sequence[LandedPage]) -> None:
         where not excluded.spans <@ p.spans
         """
     )
+    return cur.rowcount > 0
 
 
 def note_as_loaded(cur: Cursor, pages: Sequence[LandedPage]) -> None:

@@ -88,9 +88,9 @@ def _load(cur: Cursor, pages: list[LandedPage]) -> Loaded:
     cur.execute("select version from ops.raw_version for update")
     new, changed, days = _upsert_plays(cur)
     ids = load_versions(cur, _sightings(telling))
-    note_polled_spans(cur, pages)
+    more_proved = note_polled_spans(cur, pages)
     quarantine_changed = replace_quarantine(cur, pages)
-    if days or ids or quarantine_changed:
+    if days or ids or more_proved or quarantine_changed:
         take_version(cur, plays=new.total(), days=days, ids=ids)
     note_as_loaded(cur, pages)
     times = [play.played_at for landed in pages for play in landed.page.plays]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from spotify_assets.clock import Clock
+from spotify_assets.questions import what_to_expect
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.lasting import Login, logins
 from spotify_assets.storage.warehouse import Warehouse
@@ -74,6 +75,9 @@ def logins_last() -> dg.AssetChecksDefinition:
         asset="raw_plays",
         name="logins_last",
         description="No connected listener's login ends soon: warns 30 and 7 days before, fails on the last day.",
+        metadata=what_to_expect(
+            "WARN, on the last day ERROR", "`spotify-assets login` for whom the sentence names; it keeps everything"
+        ),
     )
     def check(
         warehouse: dg.ResourceParam[Warehouse],

@@ -17,7 +17,7 @@ from spotify_assets.listening.turns import turns
 from spotify_assets.spotify.access import SpotifyAccess
 from spotify_assets.spotify.blocks import Block, blocked_until
 from spotify_assets.spotify.verdicts import LONGEST_SLEEP
-from spotify_assets.storage.lake import Lake
+from spotify_assets.storage.lake import Lake, parse_key
 from spotify_assets.storage.landed import in_order_of_fetching, left_over
 from spotify_assets.storage.landing import Landing, while_nobody_is_erased
 from spotify_assets.storage.warehouse import Warehouse
@@ -67,7 +67,9 @@ def _tick(warehouse: Warehouse, lake: Lake, clock: Clock, spotify: SpotifyAccess
         _note_polls(warehouse, polled, now)
     spotify.governor.forget_old_calls()
     landed = [outcome.landed for outcome in polled if outcome.landed]
-    fresh = {entry.key for entry in landed if not entry.spooled} | set(moved)
+    # Charts and descriptions wait in the same spool; what loads them finds them in the ledger.
+    fresh = {entry.key for entry in landed if not entry.spooled}
+    fresh |= {key for key in moved if parse_key(key).dataset == DATASET}
     loaded = Loaded()
     lake_failure = landing.lake_failure
     if not lake_failure:

@@ -21,12 +21,13 @@ def turns(warehouse: Warehouse, listeners: Sequence[Listener], most: int | None,
     connected = [listener for listener in listeners if listener.status == "connected"]
     chosen = {listener.user_id for listener in connected}
     if most is not None and len(connected) > most:
-        chosen = set(most_urgent(_needs(warehouse, connected, now), now, most))
+        chosen = set(most_urgent(needs(warehouse, connected, now), now, most))
     due = [listener for listener in listeners if listener.status != "connected" or listener.user_id in chosen]
     return sorted(due, key=lambda listener: listener.polled_at or _NEVER)
 
 
-def _needs(warehouse: Warehouse, connected: Sequence[Listener], now: datetime) -> list[Need]:
+def needs(warehouse: Warehouse, connected: Sequence[Listener], now: datetime) -> list[Need]:
+    """What each of these listeners, at least one and all of one API, would like: see `Need`."""
     with warehouse.connect() as connection:
         rows = connection.execute(
             """

@@ -170,6 +170,12 @@ def finish(connection: psycopg.Connection, build_id: int, clock: Clock) -> None:
         scope.empty(connection)
 
 
+def is_behind(connection: psycopg.Connection) -> bool:
+    """Whether `raw` holds changes that no finished build has covered."""
+    covered = "select coalesce(max(to_version), 0) from ops.builds where finished_at is not null"
+    return _one(connection, "select version from ops.raw_version") > _one(connection, covered)
+
+
 def is_building(connection: psycopg.Connection) -> bool:
     """Whether somebody holds the lock that serializes builds. Taking it to see would turn builders away."""
     held = (

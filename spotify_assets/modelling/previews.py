@@ -17,8 +17,8 @@ T = TypeVar("T")
 _COUNTED_UP_TO = 5_000
 _CHART_WIDTH = 60
 
-# Views that have a row for each row of these, or are as small themselves.
-_MADE_OF = {"top_tracks": ("track_days", "track_periods"), "coverage": ("coverage",)}
+# Views that have a row for each row of these.
+_MADE_OF = {"top_tracks": ("track_days", "track_periods")}
 # The same number by a shorter way.
 _COUNTED_AS = {"wrapped": "(select * from marts.listening_periods where period_kind in ('month', 'year'))"}
 _TO_COUNT, _TO_SHOW = "20ms", "1s"

@@ -2,7 +2,7 @@
 
 The project ships beside the package (in a wheel: inside it) and is never written to: what dbt writes goes to
 `<home>/dbt/<hash of the code>`, so that a manifest there is never stale. A missing one is made once, under a file lock,
-with a sentence. Nothing here imports dbt but the making of a manifest.
+with a sentence; an image brings one along, beside the project. Nothing here imports dbt but the making of a manifest.
 """
 
 import fcntl
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Project:
 
     @property
     def manifest_path(self) -> Path:
-        return self.target / "manifest.json"
+        return self._made / "manifest.json"
 
     def manifest(self) -> Mapping[str, Any]:
         """The parsed manifest (in dbt's schema, manifest v12), made first where it is missing."""
@@ -53,7 +54,12 @@ class Project:
 
     @property
     def parsed_path(self) -> Path:
-        return self.target / "parsed.msgpack"
+        return self._made / "parsed.msgpack"
+
+    @property
+    def _made(self) -> Path:
+        shipped = _shipped_to(self.directory) / "dbt" / self.code_hash[:16]
+        return shipped if (shipped / "manifest.json").exists() else self.target
 
     def relations(self) -> list[tuple[str, str]]:
         """The (schema, name) of every table and view that the models make."""
@@ -65,6 +71,16 @@ def find_project(home: Path) -> Project:
     """The project of the installed package, with `home` as the folder for what is made from it."""
     directory = packaged("dbt_project")
     return Project(directory, home, code_hash(directory))
+
+
+def ship() -> None:
+    """Makes the manifest beside the project, for all homes: what the building of an image does."""
+    directory = packaged("dbt_project")
+    find_project(_shipped_to(directory)).manifest()
+
+
+def _shipped_to(directory: Path) -> Path:
+    return directory.parent
 
 
 def code_hash(directory: Path) -> str:
@@ -108,6 +124,17 @@ def _prune(current: Path) -> None:
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in others[_KEPT:]:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def delete_old_targets(project: Project, before: datetime) -> int:
+    """Deletes what dbt wrote for other code and nothing has touched since that moment; returns how many folders."""
+    if not project.target.parent.is_dir():
+        return 0
+    others = [path for path in project.target.parent.iterdir() if path.is_dir() and path != project.target]
+    old = [path for path in others if path.stat().st_mtime < before.timestamp()]
+    for path in old:
+        shutil.rmtree(path)
+    return len(old)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ _TABLES = (
     "scope_artists",
     "scope_sessions",
     "scope_albums",
+    "scope_charts",
 )
 
 
@@ -120,6 +121,14 @@ _TRACKS: LiteralString = """
     on conflict do nothing
 """
 
+_CHARTS: LiteralString = """
+    insert into ops.scope_charts (source, chart)
+    select split_part(id, ' ', 1), substr(id, strpos(id, ' ') + 1)
+    from ops.changed_ids
+    where kind = 'chart' and version > %(after)s and version <= %(last)s
+    on conflict do nothing
+"""
+
 _NOTE_TRACKS: LiteralString = "analyze ops.scope_tracks"
 
 # Where something has changed, and where one that is now compared by something else has no partner of the same id: pairs
@@ -197,6 +206,16 @@ _SPANS: LiteralString = """
             select user_id, played_at
             from intermediate.int_plays as plays
             where plays.track_id = changed.track_id and plays.ms_played is null
+            offset 0
+        ) as told
+        union all
+        -- int_plays has no index on the URIs of files of the listeners' own, and raw has.
+        select told.user_id, told.played_at, told.played_at + interval '1 millisecond'
+        from of_another_length as changed
+        cross join lateral (
+            select user_id, played_at
+            from raw.plays as plays
+            where plays.track_id = changed.track_id and changed.track_id like 'spotify:%%'
             offset 0
         ) as told
         union all
@@ -362,6 +381,7 @@ _LISTENER_TRACKS: LiteralString = """
 _STATEMENTS = (
     _ARTISTS,
     _ALBUMS,
+    _CHARTS,
     _TRACKS,
     _NOTE_TRACKS,
     _SPANS,

@@ -1,12 +1,19 @@
 """How a dbt model or seed looks as a Dagster asset: its group is its layer, its name is its table's."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
+from spotify_assets.modelling.wording import asks, severity, what_to_do
+from spotify_assets.questions import what_to_expect
+
 OWNER = "team:listening"
+# With a login a tick builds each half hour, which the policy of raw_plays watches; who only imports has a build a day,
+# that of the charts.
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50))
 
 
 def check_name(test: Mapping[str, Any], asset: str) -> str:
@@ -34,6 +41,7 @@ class LayerTranslator(DagsterDbtTranslator):
         if props["resource_type"] not in ("model", "seed"):
             return spec
         return spec.replace_attributes(
+            freshness_policy=FRESH if props["schema"] == "marts" else None,
             key=dg.AssetKey(props["name"]),
             group_name=props["schema"],
             owners=[OWNER],
@@ -50,9 +58,9 @@ class LayerTranslator(DagsterDbtTranslator):
         return dg.AssetCheckSpec(
             name=check_name(test, spec.asset_key.to_user_string()),
             asset=spec.asset_key,
-            description=test.get("description") or spec.description,
+            description=test.get("description") or asks(test),
             additional_deps=spec.additional_deps,
-            metadata=spec.metadata,
+            metadata={**spec.metadata, **what_to_expect(severity(test), what_to_do(test))},
             # A broken test fails its op, which keeps the marts; Dagster's own gate would warn on each quiet tick.
             blocking=False,
         )

@@ -69,6 +69,7 @@ class AppChange(_Body):
     musicbrainz_hit_rate: float = 0.8
     musicbrainz_busy: float = 0
     musicbrainz_rate_limit: bool = False
+    slack_messages_a_minute: int | None = None
 
 
 class Admin:
@@ -89,6 +90,7 @@ class Admin:
             Route("/_sim/playlists", self.playlists),
             Route("/_sim/app", self.app, methods=["POST"]),
             Route("/_sim/revoke", self.revoke, methods=["POST"]),
+            Route("/_sim/slack", self.slack, methods=["GET", "DELETE"]),
         ]
 
     async def clock(self, request: Request) -> Response:
@@ -163,6 +165,14 @@ class Admin:
             raise BadCall(f"no listener {revocation.user}")
         self._world.book.revoke(revocation.user, access_only=revocation.access_only)
         return JSONResponse({"revoked": revocation.user})
+
+    async def slack(self, request: Request) -> Response:
+        """The messages that Slack took, oldest first."""
+        messages = self._world.slack.messages
+        if request.method == "DELETE":
+            messages.clear()
+        listing = [asdict(each) | {"at": each.at.isoformat(), "shown": each.shown} for each in messages]
+        return JSONResponse({"messages": listing})
 
     async def _streams(self, request: Request, default: timedelta | None) -> tuple[str, list[Stream]]:
         """The listener and the streams that a query asks for; never any that haven't ended."""

@@ -66,6 +66,9 @@ class SimulatorConfig:
     musicbrainz_rate_limit: bool = False
     """Whether MusicBrainz refuses with 503 who asks it more than once a second, of real time."""
 
+    slack_messages_a_minute: int | None = None
+    """How many messages Slack takes in a minute, of real time; None is any number."""
+
     tier: Tier = "new_dev"
     client_id: str = "5a0ffed4bc0642d794ffd4ab473c1b8f"
     client_secret: str = "c3f1a0d2b4e84c6f9a7b5d3e1f20486a"  # noqa: S105 - the made-up app of a made-up Spotify

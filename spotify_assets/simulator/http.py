@@ -57,6 +57,7 @@ class Call:
     pairs: tuple[tuple[str, str], ...]
     """The query with what it names more than once."""
     form: dict[str, str]
+    body: bytes
     headers: Mapping[str, str]
     path_params: Mapping[str, str]
     base_url: str
@@ -136,6 +137,7 @@ async def _read(world: World, request: Request) -> Call:
         query=dict(request.query_params),
         pairs=tuple(request.query_params.multi_items()),
         form=form,
+        body=body,
         headers=request.headers,
         path_params={key: str(value) for key, value in request.path_params.items()},
         base_url=f"{request.url.scheme}://{request.url.netloc}",

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from spotify_assets.simulator import api, deezer, kworb, musicbrainz, playlists
+from spotify_assets.simulator import api, deezer, kworb, musicbrainz, playlists, slack
 from spotify_assets.simulator.admin import Admin, BadCall, explain
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.http import Call, Handler, endpoint, json_response
@@ -71,6 +71,7 @@ def make_app(world: World) -> Starlette:
             for slash in ("", "/")  # Spotify takes both, and spotipy asks for `/v1/me/`
         ),
         *(Route(path, endpoint(world, handler)) for path, handler in _OUTSIDE.items()),
+        *(Route(f"/slack{path}", endpoint(world, handler), methods=["POST"]) for path, handler in slack.ROUTES.items()),
     ]
     return Starlette(routes=routes, exception_handlers={ValidationError: explain, BadCall: explain})
 
@@ -112,6 +113,20 @@ class SimulatorServer:
             "MUSICBRAINZ_URL": f"{self.url}/musicbrainz",
             "MUSICBRAINZ_CONTACT": "somebody@example.org",
         }
+
+    @property
+    def slack(self) -> dict[str, str]:
+        """The environment that makes this the Slack to which alerts go, by a bot."""
+        return {
+            "SLACK_API_URL": f"{self.url}/slack/api",
+            "SLACK_BOT_TOKEN": slack.BOT_TOKEN,
+            "SLACK_CHANNEL": slack.CHANNEL,
+        }
+
+    @property
+    def slack_webhook_url(self) -> str:
+        """For `SLACK_WEBHOOK_URL`."""
+        return f"{self.url}/slack{slack.WEBHOOK}"
 
     @property
     def clock_url(self) -> str:

@@ -18,6 +18,7 @@ from spotify_assets.simulator.replay import Replay
 from spotify_assets.simulator.shapes import Shapes
 from spotify_assets.simulator.timekeeping import SimulatedTime
 from spotify_assets.simulator.tokens import TokenBook
+from spotify_assets.simulator.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class World:
         self.oauth = AccountsService(config, self.accounts, self.book, self.clock)
         self.limits = Limits(config.seed)
         self.musicbrainz = MusicBrainzGate()
+        self.slack = Workspace()
         self.faults = Faults()
         self.log = RequestLog()
         self.replay = Replay(config.replay) if config.replay else None

@@ -94,3 +94,25 @@ def most_urgent(needs: Sequence[Need], now: datetime, most: int) -> list[str]:
         return (True, -since * need.plays_a_day, -since, need.user_id)
 
     return [need.user_id for need in sorted(needs, key=unseen)[:most]]
+
+
+def intervals(needs: Sequence[Need], budget: int | None) -> dict[str, timedelta]:
+    """How long each listener waits between two polls where `most_urgent` chooses: a tick where everybody fits.
+
+    Who is chosen has played about as much since the last poll as everybody else who is, so the waits are to each other
+    as the plays a day are, the other way round; nobody is polled more often than at each tick.
+    """
+    tick = DAY / POLLS_A_DAY
+    if budget is None or POLLS_A_DAY * len(needs) <= polls_allowed(budget):
+        return {need.user_id: tick for need in needs}
+    busiest = sorted(needs, key=lambda need: -need.plays_a_day)
+    left = float(polls_allowed(budget))
+    waits: dict[str, timedelta] = {}
+    while busiest:
+        wait = DAY * (sum(need.plays_a_day for need in busiest) / left) / busiest[0].plays_a_day
+        if wait >= tick:
+            break
+        waits[busiest.pop(0).user_id] = tick
+        left -= POLLS_A_DAY
+    together = sum(need.plays_a_day for need in busiest)
+    return waits | {need.user_id: DAY * (together / left) / need.plays_a_day for need in busiest}

@@ -183,19 +183,20 @@ def exchange(
     auth: AuthBase,
     params: Mapping[str, str] | None = None,
     data: Mapping[str, str] | None = None,
+    json: Mapping[str, object] | None = None,
     limits: Limits,
     seconds: float | None = None,
 ) -> Reply:
     """Sends one request and reads the whole answer. Redirects are not followed: they would carry the token along.
 
-    `seconds` shortens the time for it. Raises `NoAnswer`, whose chain holds none of requests' errors: those carry the
-    request with its Authorization header.
+    `data` is sent as a form, `json` as JSON. `seconds` shortens the time for it. Raises `NoAnswer`, whose chain holds
+    none of requests' errors: those carry the request with its Authorization header.
     """
     allowed = min(limits.exchange, seconds) if seconds is not None else limits.exchange
     problem = ""
     with _Watchdog(max(allowed, 0.001)) as watchdog:
         try:
-            return _send(session, method, url, auth, params, data, limits)
+            return _send(session, method, url, auth, params, data, json, limits)
         except requests.Timeout as error:
             problem = "no connection in time" if isinstance(error, requests.ConnectTimeout) else "time-out"
         except _TooLarge:
@@ -218,6 +219,7 @@ def _send(
     auth: AuthBase,
     params: Mapping[str, str] | None,
     data: Mapping[str, str] | None,
+    json: Mapping[str, object] | None,
     limits: Limits,
 ) -> Reply:
     # The simulator is never behind the proxy that the environment may name for the outside.
@@ -227,6 +229,7 @@ def _send(
         url,
         params=params,
         data=data,
+        json=json,
         auth=auth,
         proxies=proxies,
         timeout=(limits.connect, limits.read),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from os.path import commonprefix
 
 from spotify_assets.storage.lake import Lake, is_key, parse_key
@@ -12,11 +12,14 @@ from spotify_assets.storage.warehouse import Warehouse
 def landed_on(lake: Lake, dataset: str, days: Iterable[date]) -> set[str]:
     """The keys of all objects that were fetched on these UTC days, from a listing of the lake."""
     wanted = {day.isoformat() for day in days}
-    shared = commonprefix(sorted(wanted))  # noqa: RUF071 - days as text, not paths
+    # Month by month: all that New Year's Eve and New Year's Day share is the millennium.
+    months = [list(of_month) for _, of_month in groupby(sorted(wanted), key=lambda day: day[:7])]
+    shared = [commonprefix(of_month) for of_month in months]  # noqa: RUF071 - days as text, not paths
     return {
         key
-        for folder in _folders_of_people(lake, dataset)
-        for key in lake.list(f"{folder}date={shared}")
+        for folder in folders_of_people(lake, dataset)
+        for prefix in shared
+        for key in lake.list(f"{folder}date={prefix}")
         if is_key(key) and parse_key(key).date.isoformat() in wanted
     }
 
@@ -25,7 +28,7 @@ def first_landing(lake: Lake, dataset: str) -> date | None:
     """The UTC day of the first object in the lake; None where nothing was ever landed."""
     days = [
         date.fromisoformat(day.rstrip("/").rsplit("date=", 1)[1])
-        for folder in _folders_of_people(lake, dataset)
+        for folder in folders_of_people(lake, dataset)
         for day in islice((name for name in lake.folders(folder) if "/date=" in name), 1)
     ]
     return min(days, default=None)
@@ -85,7 +88,7 @@ def _unsettled_days(warehouse: Warehouse, dataset: str, today: date) -> set[date
     return {first + timedelta(days=number) for number in range((today - first).days + 1)}
 
 
-def _folders_of_people(lake: Lake, dataset: str) -> Iterator[str]:
+def folders_of_people(lake: Lake, dataset: str) -> Iterator[str]:
     """The folders that hold a folder for each day: one a listener, or the dataset's own where it is nobody's."""
     is_nobodys = False
     for folder in lake.folders(f"{dataset}/"):

@@ -103,6 +103,7 @@ def test_when_musicbrainz_fails_a_check_warns_and_artists_are_described(world: W
     assert checks["musicbrainz_answered"].passed
 
 
+@pytest.mark.soak
 def test_a_past_day_is_loaded_again_and_a_whole_replay_gives_the_same_rows(world: World) -> None:
     """After enrichment and genres on two days: raw and marts, from the lake alone."""
     first, *_ = some_tracks(world, 6)

@@ -284,6 +284,7 @@ def test_a_run_that_dies_once_answers_lie_in_the_lake_is_made_good_by_the_next_w
         assert world.rows("select count(*) from raw.tracks where isrc is not null") == [(4,)]
 
 
+@pytest.mark.soak
 def test_landed_answers_give_the_same_rows_in_any_order(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, new_warehouse: Callable[[], Warehouse]
 ) -> None:

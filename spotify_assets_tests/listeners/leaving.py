@@ -125,6 +125,7 @@ def _elsewhere(world: World, now: datetime) -> None:
         connection.execute(
             """insert into ops.of_tomorrow values (null, '{"key": "tracks/user=wanda_w/x"}'), ('alex', '{}')"""
         )
+        connection.execute("insert into ops.weekly_digests values (%s, '2026-11-09', %s)", (LEAVER, now))
         connection.execute("insert into ops.listener_time_zones values (%s, '2026-03-01', 'Asia/Tokyo')", (LEAVER,))
 
 

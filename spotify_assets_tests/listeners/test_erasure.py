@@ -101,7 +101,7 @@ def test_who_is_erased_is_gone_and_the_others_rows_are_as_if_she_had_never_been_
 
     assert said.code == 0, said.text
     assert traces(world, account) == []
-    for place in ("raw.plays", "marts.fct_plays", "ops.spool", "ops.of_tomorrow", "the lake", "the inbox in the home"):
+    for place in ("raw.plays", "marts.fct_plays", "ops.spool", "ops.of_tomorrow", "ops.weekly_digests", "the lake"):
         assert place in said.text
     assert "Postgres' write-ahead log" in said.text
     assert f"Nothing of {LEAVER} is left" in said.text
@@ -244,6 +244,7 @@ def test_a_tick_that_polls_lands_what_it_got_before_the_erasure_begins(
     assert_as_if_never_there(world, new_warehouse)
 
 
+@pytest.mark.soak
 def test_what_stands_in_the_way_of_an_erasure_is_said_and_the_rest_is_done(
     world: World, new_warehouse: NewWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

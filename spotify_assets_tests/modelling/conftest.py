@@ -1,13 +1,16 @@
 """What tests of the models need: a project with a home, and a hand that changes `raw` as a load does."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg import conninfo, sql
 
 from spotify_assets.clock import FixedClock
 from spotify_assets.modelling.project import Project, find_project
@@ -15,6 +18,7 @@ from spotify_assets.modelling.session import BuildSession, Outcome
 from spotify_assets.storage.warehouse import Warehouse
 from spotify_assets_tests.world import prepare
 
+PASSWORD = "only-for-this-test"
 CLOCK = FixedClock(datetime(2026, 11, 21, 12, tzinfo=UTC))
 
 Play = tuple[str, str, str]  # listener, played_at (ISO, UTC), track id
@@ -154,6 +158,19 @@ class Raw:
             if announce:
                 _announce(connection, days, {("track", track_id) for track_id in named})
 
+    def chart(self, source: str, chart: str, day: str, entries: Sequence[tuple[int, str | None, str]]) -> None:
+        """A day's page of a chart: (position, track id, title)."""
+        with self.warehouse.connect() as connection:
+            connection.cursor().executemany(
+                "insert into raw.chart_entries (source, chart, chart_date, position, date_is_fetch_day, track_id, "
+                "source_id, title, artists, artist_ids) values (%s, %s, %s, %s, %s, %s, %s, %s, 'The X', '{}')",
+                [
+                    (source, chart, day, position, track_id is None, track_id, None if track_id else title, title)
+                    for position, track_id, title in entries
+                ],
+            )
+            _announce(connection, (), [("chart", f"{source} {chart}")])
+
 
 def _announce(connection: psycopg.Connection, days: Iterable[tuple[str, str]], ids: Iterable[tuple[str, str]]) -> None:
     row = connection.execute("update ops.raw_version set version = version + 1 returning version").fetchone()
@@ -236,3 +253,37 @@ def raw(warehouse: Warehouse) -> Raw:
 @pytest.fixture
 def builder(warehouse: Warehouse, project: Project) -> Builder:
     return Builder(warehouse, project)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Roles that may log in: a dashboard's, alex's own, and one in no group."""
+
+    warehouse: Warehouse
+    dashboard: str
+    alex: str
+    stranger: str
+
+    @contextmanager
+    def login(self, role: str) -> Iterator[psycopg.Connection]:
+        address = conninfo.make_conninfo(self.warehouse.dsn, user=role, password=PASSWORD)
+        with psycopg.connect(address, autocommit=True) as connection:
+            yield connection
+
+
+@pytest.fixture
+def roles(warehouse: Warehouse) -> Iterator[Roles]:
+    """Made by the pipeline, as a person does with `spotify-assets db psql`."""
+    names = [f"{who}_{os.getpid()}" for who in ("Dashboard", "Alex", "stranger")]
+    with warehouse.connect() as connection:
+        for name in names:
+            connection.execute(
+                sql.SQL("create role {} login password {}").format(sql.Identifier(name), sql.Literal(PASSWORD))
+            )
+        connection.execute("insert into ops.listener_roles values (%s, 'alex')", (names[1],))
+        for name in names[:2]:
+            connection.execute(sql.SQL("grant reader to {}").format(sql.Identifier(name)))
+    yield Roles(warehouse, *names)
+    with warehouse.connect() as connection:
+        for name in names:
+            connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))

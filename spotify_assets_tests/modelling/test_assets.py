@@ -146,6 +146,7 @@ def test_a_build_shows_rows_columns_and_previews_and_a_quiet_run_says_why_it_did
     assert "Running with dbt" not in capfd.readouterr().out
 
 
+@pytest.mark.soak
 def test_a_tick_s_build_reaches_the_marts(warehouse: Warehouse, project: Project, raw: Raw, builder: Builder) -> None:
     """What an incremental build leaves alone must not keep Dagster from the steps after it."""
     for hour in (10, 11):

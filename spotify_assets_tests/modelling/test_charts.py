@@ -48,25 +48,15 @@ def charted(builder: Builder, raw: Raw) -> Builder:
     )
     raw.export("ada's", ADA)
     raw.export("bob's", BOB)
-    with raw.warehouse.connect() as connection:
-        connection.cursor().executemany(
-            "insert into raw.chart_entries (source, chart, chart_date, position, date_is_fetch_day, track_id, "
-            "source_id, title, artists, artist_ids) values (%s, %s, %s, %s, %s, %s, %s, %s, 'The X', '{}')",
-            [
-                *(
-                    ("kworb", "global_daily", day, position, False, track, None, track)
-                    for day, tracks in CHARTS.items()
-                    for position, track in enumerate(tracks, 1)
-                ),
-                # Without Spotify's ids nobody can say what was heard.
-                ("deezer", "top_worldwide", "2026-02-01", 1, True, None, "1", "old"),
-            ],
-        )
+    for day, tracks in CHARTS.items():
+        raw.chart("kworb", "global_daily", day, [(position, track, track) for position, track in enumerate(tracks, 1)])
+    # Without Spotify's ids nobody can say what was heard.
+    raw.chart("deezer", "top_worldwide", "2026-02-01", [(1, None, "old")])
     assert builder.build().broken == []
     return builder
 
 
-def test_who_had_it_first_goes_by_local_dates_and_is_unknown_of_what_was_on_the_first_chart(charted: Builder) -> None:
+def test_who_had_it_first_and_how_much_was_on_charts_goes_by_local_dates(charted: Builder) -> None:
     assert charted.rows(
         """
         select user_id, title, first_heard_on, first_charted_on, days_before_the_world, best_position, plays
@@ -84,10 +74,7 @@ def test_who_had_it_first_goes_by_local_dates_and_is_unknown_of_what_was_on_the_
         ("ada", "edge", date(2026, 3, 31), date(2026, 4, 1), 1, 1, 1),
         ("bob", "edge", date(2026, 4, 1), date(2026, 4, 1), 0, 1, 1),
     ]
-
-
-def test_how_much_of_a_local_month_was_on_that_month_s_charts(charted: Builder) -> None:
-    """March of ada: `edge` and `off` were on no chart of it; nobody knows how long `old` had been on the first one."""
+    # March of ada: `edge` and `off` were on no chart of it; nobody knows since when `old` was.
     assert charted.rows(
         """
         select
@@ -101,9 +88,16 @@ def test_how_much_of_a_local_month_was_on_that_month_s_charts(charted: Builder) 
         ("bob", date(2026, 3, 1), "kworb", 0, 0, None, Decimal("0.0000"), 0, 0, 0),
         ("bob", date(2026, 4, 1), "kworb", 1, 1, Decimal("1.0000"), Decimal("1.0000"), 1, 0, 1),
     ]
-
-
-def test_a_chart_knows_the_recording_whose_other_id_it_bears(charted: Builder) -> None:
-    assert charted.rows("select recording_id from marts.chart_history where track_id = 'album'") == [(f"isrc:{ISRC}",)]
     # Of a series that gives no ids a position is a position.
     assert charted.rows("select title, track_id from marts.chart_history where source = 'deezer'") == [("old", None)]
+
+
+@pytest.mark.soak
+def test_a_chart_of_an_earlier_day_is_followed_by_those_after_it_as_in_a_full_build(charted: Builder, raw: Raw) -> None:
+    raw.chart("kworb", "global_daily", "2026-03-05", [(1, "late", "late"), (2, "new", "new")])
+    raw.load(tracks={"new": ("new", 200_000, None, ["x"])})
+    assert charted.build().broken == []
+    incremental = charted.everything()
+    assert charted.rows("select days_on_chart from marts.chart_history where track_id = 'late'") != [(1,)]
+    assert charted.rebuild().broken == []
+    assert charted.everything() == incremental

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from spotify_assets.modelling.project import Project, code_hash
 from spotify_assets_tests.modelling.conftest import Builder, Raw
 
@@ -47,6 +49,7 @@ def test_recordings_are_grouped_by_isrc_else_by_title_artist_and_length(builder:
     ) == [(2,)]
 
 
+@pytest.mark.soak
 def test_a_line_in_the_seed_corrects_a_recording_and_taking_it_out_undoes_that(
     builder: Builder, raw: Raw, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ told as (
         merged.ended_at,
         merged.ms_played,
         merged.offline_timestamp,
+        merged.kind as export_kind,
         case
             when merged.user_id is null then 'api'
             when plays.user_id is not null then 'both'
@@ -150,7 +151,7 @@ select
     played_at::timestamptz (3) as played_at,
     -- The client's own start where it is believable: a pause makes it earlier than the end less what was played.
     case
-        when source = 'account_data' then null
+        when export_kind = 'account_data' then null
         when
             started_at_by_client >= started_at_latest - interval '1 day'
             and started_at_by_client <= started_at_latest + interval '2 seconds'
@@ -164,7 +165,8 @@ select
         (
             select facts.duration_ms
             from {{ ref('int_track_facts') }} as facts
-            where ruled.track_id = facts.track_id
+            -- A file of the listener's own is known by its URI.
+            where coalesce(ruled.track_id, ruled.content_uri) = facts.track_id
         )
     ) as ms_listened,
     source,

@@ -4,13 +4,15 @@ with charted as (
     select
         history.source,
         history.chart,
-        coalesce(history.recording_id, history.track_id) as recording_key,
+        coalesce(recordings.recording_id, history.track_id) as recording_key,
         min(history.chart_date) as first_charted_on,
         min(min(history.chart_date)) over (partition by history.source, history.chart) as series_begins_on,
         min(history.position) as best_position
     from {{ ref('chart_history') }} as history
+    left join {{ ref('track_recordings') }} as recordings
+        on history.track_id = recordings.track_id
     where history.track_id is not null
-    group by history.source, history.chart, coalesce(history.recording_id, history.track_id)
+    group by history.source, history.chart, coalesce(recordings.recording_id, history.track_id)
 ),
 
 heard as (

@@ -1,4 +1,11 @@
-{{ config(materialized='view') }}
+{{ config(
+    unique_key=['source', 'chart', 'chart_date', 'position'],
+    meta={'scope': 'charts', 'public': true},
+    indexes=[
+        {'columns': ['source', 'chart', 'chart_date', 'position'], 'unique': true},
+        {'columns': ['track_id']},
+    ],
+) }}
 
 -- Charts are numbered within their series: the one before is of the last date that is stored, be it a day ago or two.
 with numbered as (
@@ -17,7 +24,7 @@ with numbered as (
             partition by entries.source, entries.chart
             order by entries.chart_date
         ) as chart_number
-    from {{ ref('stg_chart_entries') }} as entries
+    from {{ scoped(ref('stg_chart_entries'), 'charts') }} as entries
 ),
 
 -- A track that stands on a chart twice is followed by its better position.
@@ -72,7 +79,8 @@ select
     numbered.position,
     case when followed.number_before = numbered.chart_number - 1 then followed.position_before end as previous_position,
     case
-        when followed.number_before = numbered.chart_number - 1 then followed.position_before - numbered.position
+        when followed.number_before = numbered.chart_number - 1
+            then (followed.position_before - numbered.position)::integer
     end as change,
     followed.peak_position,
     followed.days_on_chart::integer as days_on_chart,
@@ -84,7 +92,6 @@ select
     end as leaves_next,
     numbered.streams,
     numbered.track_id,
-    recordings.recording_id,
     numbered.title,
     numbered.artists,
     numbered.date_is_fetch_day
@@ -99,5 +106,3 @@ inner join newest
     on
         numbered.source = newest.source
         and numbered.chart = newest.chart
-left join {{ ref('track_recordings') }} as recordings
-    on numbered.track_id = recordings.track_id

@@ -5,8 +5,10 @@ with charted as (
         history.source,
         history.chart,
         date_trunc('month', history.chart_date)::date as month_start,
-        coalesce(history.recording_id, history.track_id) as recording_key
+        coalesce(recordings.recording_id, history.track_id) as recording_key
     from {{ ref('chart_history') }} as history
+    left join {{ ref('track_recordings') }} as recordings
+        on history.track_id = recordings.track_id
     where history.track_id is not null
 ),
 

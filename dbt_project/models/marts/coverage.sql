@@ -1,4 +1,8 @@
-{{ config(materialized='view') }}
+{{ config(
+    unique_key=['user_id', 'starts_at', 'is_covered'],
+    meta={'scope': 'all'},
+    indexes=[{'columns': ['user_id', 'starts_at', 'is_covered'], 'unique': true}],
+) }}
 
 with polls as (
     select

@@ -54,7 +54,7 @@ grouped as (
         max(content_uri) filter (where opens_session) as first_content_uri,
         max(context_uri) filter (where opens_session) as first_context_uri,
         max({{ platform_kind('platform') }}) filter (where opens_session) as platform,
-        count(distinct content_uri)::integer as contents,
+        count(distinct coalesce(content_uri, coalesce(artist_name, '') || chr(31) || title))::integer as contents,
         {{ measures_of_plays() }}
     from numbered
     group by user_id, session_number

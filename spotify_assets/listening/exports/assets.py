@@ -18,6 +18,7 @@ from spotify_assets.storage.lake import Lake
 from spotify_assets.storage.landing import while_nobody_is_erased
 from spotify_assets.storage.sharing import NOT_SHOWN, is_shared
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets.table_checks import NOT_NULL, keyed_by
 
 EXPORTS = dg.DynamicPartitionsDefinition(name="exports")
 INBOX_TAG = "spotify_assets/inbox"
@@ -51,11 +52,15 @@ _MEANING = {
 }
 COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("user_id", "text", "The listener's local name"),
-        dg.TableColumn("file_hash", "text", "The first 12 digits of the SHA-256 of the landed file"),
-        dg.TableColumn("file_row", "integer", "The row's place in the file, from 1"),
-        *(dg.TableColumn(name, kind, _MEANING[name]) for name, kind in STREAM_COLUMNS.items()),
-    ]
+        dg.TableColumn("user_id", "text", "The listener's local name", NOT_NULL),
+        dg.TableColumn("file_hash", "text", "The first 12 digits of the SHA-256 of the landed file", NOT_NULL),
+        dg.TableColumn("file_row", "integer", "The row's place in the file, from 1", NOT_NULL),
+        *(
+            dg.TableColumn(name, kind, _MEANING[name], NOT_NULL if name in ("ts", "ms_played") else None)
+            for name, kind in STREAM_COLUMNS.items()
+        ),
+    ],
+    constraints=keyed_by("user_id", "file_hash", "file_row"),
 )
 
 

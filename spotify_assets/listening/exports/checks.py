@@ -2,12 +2,14 @@
 
 import dagster as dg
 
-from spotify_assets.listening.exports.assets import parse_partition
+from spotify_assets.listening.exports.assets import COLUMNS, parse_partition
+from spotify_assets.listening.exports.inbox_checks import inbox_is_taken_in
 from spotify_assets.listening.exports.lake_exports import all_keys, folder_of
-from spotify_assets.questions import PARTITION_TAG, About, Question, check_of, nothing_is_quarantined
+from spotify_assets.questions import PARTITION_TAG, About, Question, check_of, nothing_is_quarantined, what_to_expect
 from spotify_assets.storage.lake import Lake, is_key
 from spotify_assets.storage.landed import not_loaded
 from spotify_assets.storage.warehouse import Warehouse
+from spotify_assets.table_checks import table_check
 
 _FILES = """
     with files as (
@@ -61,6 +63,7 @@ def _everything_landed_is_loaded() -> dg.AssetChecksDefinition:
         asset="streaming_history",
         name="everything_landed_is_loaded",
         description="All that lies in the lake for the listener is loaded, by a listing of the lake.",
+        metadata=what_to_expect("WARN", "import the export again, or run `spotify-assets replay`"),
     )
     def check(
         context: dg.AssetCheckExecutionContext,
@@ -87,4 +90,5 @@ def _everything_landed_is_loaded() -> dg.AssetChecksDefinition:
 def export_checks() -> list[dg.AssetChecksDefinition]:
     """All checks on `streaming_history`."""
     asked = [check_of("streaming_history", question, _about) for question in _QUESTIONS]
-    return [*asked, _everything_landed_is_loaded()]
+    declared = table_check("streaming_history", "raw.streams", COLUMNS)
+    return [declared, *asked, _everything_landed_is_loaded(), inbox_is_taken_in()]

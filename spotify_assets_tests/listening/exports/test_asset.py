@@ -86,7 +86,13 @@ def test_a_partition_loads_its_export_again_from_the_lake(place: Place, instance
     assert (found["dagster/row_count"], found["files"]) == (3, 1)
     assert "Song 1 – Artist" in str(found["preview"])
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
-    assert checks == {"every_row_is_kept": True, "everything_landed_is_loaded": True, "nothing_is_quarantined": False}
+    assert checks == {
+        "every_row_is_kept": True,
+        "everything_landed_is_loaded": True,
+        "inbox_is_taken_in": True,
+        "nothing_is_quarantined": False,
+        "table_is_as_declared": True,
+    }
     again = told(materialize(place, instance, str(done.partition)))
     assert (again["streams_new"], again["rows_known"]) == (0, 2)
 

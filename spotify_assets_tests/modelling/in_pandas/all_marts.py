@@ -1,11 +1,28 @@
 """What every mart should hold, by its name, and by which columns its rows are known."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from spotify_assets_tests.modelling.in_pandas import listening, recap, spans, tops
+from spotify_assets_tests.modelling.in_pandas import (
+    catalogue,
+    charts,
+    dims,
+    genres,
+    listening,
+    places,
+    plays,
+    recap,
+    recordings,
+    rules,
+    spans,
+    streams,
+    tops,
+)
+from spotify_assets_tests.modelling.in_pandas.names import names_of
 from spotify_assets_tests.modelling.in_pandas.periods import PERIOD
+from spotify_assets_tests.modelling.in_pandas.told import Listener, World
 
 KEYS = {
     "fct_plays": ["play_id"],
@@ -33,49 +50,92 @@ KEYS = {
     "top_artists": [*PERIOD, "artist_key"],
     "top_albums": [*PERIOD, "album_key"],
     "top_genres": [*PERIOD, "genre"],
-    "top_recordings": [*PERIOD, "recording_id"],
+    "top_recordings": [*PERIOD, "recording_id", "main_artist_name", "title"],
     "dim_tracks": ["track_id"],
+    "dim_artists": ["artist_id"],
+    "dim_albums": ["album_id"],
+    "artist_genres": ["artist_id", "genre"],
     "dim_recordings": ["recording_id"],
     "track_recordings": ["track_id"],
+    "chart_history": ["source", "chart", "chart_date", "position"],
+    "chart_firsts": ["user_id", "source", "chart", "recording_key"],
+    "chart_overlap": ["user_id", "month_start", "source", "chart"],
+    "exclusion_rules": ["rule_id"],
+    "exclusion_effects": ["rule_id", "user_id"],
     "wrapped": PERIOD,
-    "listener_zones": ["user_id"],
+    "listener_zones": ["user_id", "starts_at"],
 }  # fmt: skip
-
-
-# The other relations of the schema: they must be empty, for these reasons.
-EMPTY = {
-    **dict.fromkeys(("dim_artists", "dim_albums", "artist_genres"), "an export knows no ids of artists and albums"),
-    **dict.fromkeys(("chart_history", "chart_firsts", "chart_overlap"), "there are no charts"),
-    **dict.fromkeys(("exclusion_rules", "exclusion_effects"), "nothing is excluded"),
-}
-# Those of everybody's tracks: the others are a listener's.
-SHARED = {"dim_tracks", "track_recordings", "dim_recordings"}
-# What needs nothing but the streams.
+# What is not one listener's.
+SHARED = {
+    "dim_tracks", "dim_artists", "dim_albums", "artist_genres", "dim_recordings", "track_recordings", "chart_history",
+    "exclusion_rules",
+}  # fmt: skip
+# What ranks, in as many kinds of periods as asked for.
+RANKED = {"top_tracks", "top_artists", "top_albums", "top_genres", "top_recordings"}
+# What needs nothing but the plays that count.
 PLAIN: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     function.__name__: function
     for function in (
-        listening.fct_plays, listening.track_days, listening.track_periods, listening.listening_hours,
-        listening.listening_days, listening.listening_periods, listening.track_variety, listening.listening_clock,
-        listening.listening_platforms, listening.listening_countries, listening.reconciliation,
-        listening.period_comparisons,
-        spans.sessions, spans.streaks, spans.track_discoveries, spans.artist_discoveries, spans.obsessions,
-        tops.dim_tracks, tops.track_recordings, tops.dim_recordings,
+        listening.track_days, listening.track_periods, listening.listening_hours, listening.listening_days,
+        listening.listening_periods, listening.track_variety, listening.listening_clock,
+        listening.listening_platforms, listening.listening_countries, listening.period_comparisons,
+        spans.sessions, spans.streaks, spans.obsessions,
     )
 }  # fmt: skip
-# What ranks, in as many kinds of periods as asked for.
-RANKED: Mapping[str, Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame]] = {
-    function.__name__: function
-    for function in (tops.top_tracks, tops.top_artists, tops.top_albums, tops.top_genres, tops.top_recordings)
-}
 
 
-def expected(streams: pd.DataFrame, rows: pd.DataFrame, zone: str, kinds: Sequence[str]) -> recap.Frames:
-    """A listener's rows of every mart. `streams` are in the zone, with the keys that the marts give them;
-    `rows` are the export's; `kinds` are the periods in which there are ranks, month and year among them."""
-    marts = {name: function(streams) for name, function in PLAIN.items()}
-    marts |= {name: function(streams, kinds) for name, function in RANKED.items()}
-    user_id = str(streams["user_id"].iloc[0])
-    marts["coverage"] = listening.coverage(rows, user_id)
-    marts["period_coverage"] = listening.period_coverage(streams, marts["coverage"], zone)
-    marts["listener_zones"] = listening.listener_zones(zone, user_id)
-    return {**marts, "wrapped": recap.wrapped(streams, marts)}
+@dataclass(frozen=True)
+class Ids:
+    """The keys that the marts made, for what they are made of is no column's meaning: those of plays and recordings."""
+
+    plays: pd.DataFrame
+    """fct_plays as it was found."""
+    recordings: pd.DataFrame
+    """track_recordings as it was found."""
+
+    def of_plays(self, rows: pd.DataFrame) -> pd.DataFrame:
+        same = ["user_id", "played_at", "content_uri", "title", "ms_played"]
+        return rows.merge(self.plays[[*same, "play_id"]], on=same, how="left")
+
+
+def expected(world: World, listener: Listener, kinds: Sequence[str], ids: Ids) -> recap.Frames:
+    """A listener's rows of every mart. `kinds` are the periods in which there are ranks, month and year among them."""
+    rows = streams.rows_of(listener.files)
+    known = catalogue.catalogue(world, streams.named_tracks(rows))
+    told = plays.together(streams.streams_of(rows), plays.polled(listener.pages), known)
+    told = plays.in_zones(plays.measured(told.assign(user_id=listener.user_id), known), listener)
+    told = ids.of_plays(rules.ruled(told, world, known))
+    kept = told[~told["is_excluded"]].reset_index(drop=True)
+    tracks, by_artist = dims.dim_tracks(known), genres.artist_genres(world, known)
+    same = recordings.with_known_names(recordings.track_recordings(tracks), ids.recordings)
+    described = recordings.dim_recordings(tracks, same)
+    names = names_of(listening.tracks_of(kept)["track_key"], tracks, known)
+    history = charts.chart_history(world)
+    firsts = charts.chart_firsts(kept, history, same, described)
+    proved = places.coverage(listener)
+    marts = {name: function(kept) for name, function in PLAIN.items()} | {
+        "fct_plays": told.assign(skipped=told["says_skipped"]),
+        "reconciliation": listening.reconciliation(told),
+        "exclusion_rules": rules.exclusion_rules(world),
+        "exclusion_effects": rules.exclusion_effects(told, world),
+        "listener_zones": places.listener_zones(listener),
+        "coverage": proved,
+        "period_coverage": places.period_coverage(kept, proved, listener),
+        "dim_tracks": tracks,
+        "dim_artists": dims.dim_artists(known, by_artist),
+        "dim_albums": dims.dim_albums(known),
+        "artist_genres": by_artist,
+        "track_recordings": same,
+        "dim_recordings": described,
+        "track_discoveries": spans.track_discoveries(kept, names),
+        "artist_discoveries": spans.artist_discoveries(kept, names),
+        "top_tracks": tops.top_tracks(kept, names, kinds),
+        "top_artists": tops.top_artists(kept, names, kinds),
+        "top_albums": tops.top_albums(kept, names, kinds),
+        "top_recordings": tops.top_recordings(kept, names, kinds, same, described),
+        "top_genres": tops.top_genres(kept, names, kinds, by_artist),
+        "chart_history": history,
+        "chart_firsts": firsts,
+        "chart_overlap": charts.chart_overlap(kept, history, same, firsts),
+    }
+    return {**marts, "wrapped": recap.wrapped(kept, marts)}

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from spotify_assets_tests.modelling.in_pandas.periods import (
-    EPOCH,
     KINDS,
     PERIOD,
     beside,
@@ -27,8 +26,8 @@ LONG = ("month", "year", "all_time")
 
 
 def tracks_of(streams: pd.DataFrame) -> pd.DataFrame:
-    """The streams of tracks."""
-    return streams[streams["content_type"] == "track"].assign(track_key=streams["track_id"])
+    """The streams of tracks that have an id or a name."""
+    return streams[streams["track_key"].notna()]
 
 
 def summed(rows: pd.DataFrame, key: Sequence[str], **more: tuple[str, str]) -> pd.DataFrame:
@@ -50,13 +49,13 @@ def track_periods(streams: pd.DataFrame) -> pd.DataFrame:
 
 
 def listening_hours(streams: pd.DataFrame) -> pd.DataFrame:
-    rows = streams.assign(platform=streams["device"], is_incognito=streams["incognito"])
+    rows = streams.assign(platform=streams["device"], conn_country=streams["country"])
     key = ["user_id", "local_date", "local_hour", "content_type", "platform", "conn_country", "is_incognito"]
     return summed(rows, key)
 
 
 def listening_days(streams: pd.DataFrame) -> pd.DataFrame:
-    private, spoken = streams["incognito"].astype(int), streams["content_type"].isin(["episode", "audiobook"])
+    private, spoken = streams["is_incognito"].astype(int), streams["content_type"].isin(["episode", "audiobook"])
     rows = streams.assign(
         plays_incognito=streams["plays"] * private,
         ms_incognito=streams["ms_listened"] * private,
@@ -68,7 +67,7 @@ def listening_days(streams: pd.DataFrame) -> pd.DataFrame:
 
 
 def listening_periods(streams: pd.DataFrame) -> pd.DataFrame:
-    private, spoken = streams["incognito"].astype(int), streams["content_type"].isin(["episode", "audiobook"])
+    private, spoken = streams["is_incognito"].astype(int), streams["content_type"].isin(["episode", "audiobook"])
     rows = in_periods(
         streams.assign(
             plays_incognito=streams["plays"] * private,
@@ -122,12 +121,20 @@ def listening_platforms(streams: pd.DataFrame) -> pd.DataFrame:
 
 
 def listening_countries(streams: pd.DataFrame) -> pd.DataFrame:
-    return by_kind(streams, ["conn_country"])
+    return by_kind(streams.assign(conn_country=streams["country"]), ["conn_country"])
 
 
 def reconciliation(streams: pd.DataFrame) -> pd.DataFrame:
+    """Of all streams, those included that rules leave out."""
     rows = in_periods(streams, ["month"]).rename(columns={"period_start": "month_start"})
-    rows = rows.assign(matched=0, api_only=0, export_only=1, account_data_only=0, repeats=rows["copies"] - 1)
+    reported = {source: (rows["source"] == source).astype(int) for source in ("both", "api", "export", "account_data")}
+    rows = rows.assign(
+        matched=reported["both"],
+        api_only=reported["api"],
+        export_only=reported["export"],
+        account_data_only=reported["account_data"],
+        repeats=(rows["copies"] - 1).clip(lower=0),
+    )
     names = ["matched", "api_only", "export_only", "account_data_only", "repeats"]
     return rows.groupby(["user_id", "month_start"])[names].sum().reset_index()
 
@@ -141,54 +148,3 @@ def period_comparisons(streams: pd.DataFrame) -> pd.DataFrame:
         growth=parts(out["ms_listened"] - out["ms_before"].astype("Int64"), out["ms_before"], 4),
         growth_on_year=parts(out["ms_listened"] - out["ms_year_before"].astype("Int64"), out["ms_year_before"], 4),
     )
-
-
-def fct_plays(streams: pd.DataFrame) -> pd.DataFrame:
-    return streams.assign(
-        source="export",
-        is_excluded=False,
-        excluded_by=None,
-        skipped=streams["skipped_says"],
-        context_uri=None,
-        api_lake_key=None,
-    )
-
-
-def coverage(rows: pd.DataFrame, user_id: str) -> pd.DataFrame:
-    """One span: the numbers of the audio files follow each other."""
-    moments = pd.to_datetime(rows.loc[rows["file"].str.contains("Audio"), "ts"], utc=True).astype("datetime64[us, UTC]")
-    return pd.DataFrame({
-        "user_id": [user_id], "starts_at": [moments.min()], "ends_at": [moments.max()], "is_covered": [True],
-        "proved_by": ["exports"], "provisional_from": pd.Series([pd.NaT], dtype="datetime64[us, UTC]"),
-        "missing_at_least": [0],
-    })  # fmt: skip
-
-
-def listener_zones(zone: str, user_id: str) -> pd.DataFrame:
-    """One zone, always."""
-    begin = pd.Series([pd.Timestamp(0, tz="UTC")], dtype="datetime64[us, UTC]")
-    never = pd.Series([pd.NaT], dtype="datetime64[us, UTC]")
-    return pd.DataFrame({"user_id": [user_id], "time_zone": [zone], "starts_at": begin, "ends_at": never})
-
-
-def period_coverage(streams: pd.DataFrame, span: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """Covered up to the last moment that is known; all time begins with the first. What goes on is not complete."""
-    periods = in_periods(streams)[PERIOD].drop_duplicates().reset_index(drop=True)
-    known = max(streams["played_at"].max(), span["ends_at"][0])
-    start, end = (_midnight(dates, zone) for dates in (periods["period_start"], moved(periods, 1)))
-    start = start.mask(periods["period_start"] == EPOCH, min(streams["played_at"].min(), span["starts_at"][0]))
-    is_over = ~(end > known)
-    end = end.fillna(known).clip(upper=known)
-    covered = end.clip(upper=span["ends_at"][0]) - start.clip(lower=span["starts_at"][0])
-    seconds = [times.dt.total_seconds().clip(lower=0).astype("Int64") for times in (covered, end - start)]
-    return periods.assign(
-        covered_share=parts(seconds[0], seconds[1]),
-        is_complete=(seconds[0] == seconds[1]) & is_over,
-        missing_at_least=0,
-    )
-
-
-def _midnight(dates: pd.Series, zone: str) -> pd.Series:
-    """When local dates begin, UTC."""
-    local = dates.dt.tz_localize(zone, ambiguous=[True] * len(dates), nonexistent="shift_forward")
-    return pd.Series(local.dt.tz_convert("UTC"))

@@ -69,3 +69,7 @@ def parts(part: pd.Series, whole: pd.Series, digits: int = 6) -> pd.Series:
     units = (2 * numerator.abs() * 10**digits + whole) // (2 * whole)
     rounded: pd.Series = units.mask((numerator < 0).fillna(False), -units)
     return rounded
+
+
+def milliseconds(times: pd.Series) -> pd.Series:
+    return times.astype("timedelta64[ms]").astype("int64")

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spotify_assets_tests.modelling.in_pandas.listening import summed
+from spotify_assets_tests.modelling.in_pandas.listening import summed, tracks_of
 from spotify_assets_tests.modelling.in_pandas.periods import PERIOD, in_periods
 
 KINDS = ("month", "year")
@@ -13,19 +13,14 @@ Frames = dict[str, pd.DataFrame]
 def wrapped(streams: pd.DataFrame, marts: Frames) -> pd.DataFrame:
     """From the expected frames of the other marts."""
     base = _of(marts["listening_periods"]).drop(columns=["plays_of_unknown_length", "last_played_at"])
-    sides = [*_tops(marts), _firsts(streams), _busiest(streams), _new(marts), _sessions(marts["sessions"])]
+    first = _firsts(streams, marts["track_discoveries"])
+    sides = [*_tops(marts), *_genres(marts), first, _busiest(streams), _new(marts), _sessions(marts["sessions"])]
     for name in ("track_variety", "period_comparisons", "period_coverage"):
         side = _of(marts[name]).set_index(PERIOD)
         sides.append(side[[column for column in side if column not in base]])
     out = base.set_index(PERIOD).join(pd.concat([side.sort_index() for side in sides], axis=1)).reset_index()
-    counts = ["tracks", "artists", "albums", "new_tracks", "new_artists", "sessions", "longest_streak_days"]
-    return out.assign(
-        minutes=_minutes(out["ms_listened"]),
-        genres=0,
-        top_genre=None,
-        top_genres=None,
-        **{n: out[n].fillna(0) for n in counts},
-    )
+    counts = ["tracks", "artists", "albums", "genres", "new_tracks", "new_artists", "sessions", "longest_streak_days"]
+    return out.assign(minutes=_minutes(out["ms_listened"]), **{name: out[name].fillna(0) for name in counts})
 
 
 def _of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -50,10 +45,9 @@ def _five(rows: pd.DataFrame, names: dict[str, str], tie: str) -> pd.Series:
     """The five best of each period, as JSON shows them: JSON's name -> column."""
     best = _best(rows, BEST, tie).groupby(PERIOD).head(5)
     best = best.assign(minutes=_minutes(best["ms_listened"]))
-    shown = pd.Series(
-        [dict(zip(names, row, strict=True)) for row in best[list(names.values())].itertuples(index=False, name=None)],
-        index=best.index,
-    )
+    values = best[list(names.values())].astype(object)
+    values = values.where(values.notna(), None).set_axis(list(names), axis=1)
+    shown = pd.Series(values.to_dict("records"), index=best.index)
     return shown.groupby([best[column] for column in PERIOD]).agg(list)
 
 
@@ -76,9 +70,22 @@ def _tops(marts: Frames) -> list[pd.DataFrame | pd.Series]:
     ]
 
 
-def _firsts(streams: pd.DataFrame) -> pd.DataFrame:
-    tracks = in_periods(streams[streams["content_type"] == "track"], KINDS)
-    first = tracks.sort_values(["played_at", "track_id"]).drop_duplicates(PERIOD).set_index(PERIOD)
+def _genres(marts: Frames) -> list[pd.DataFrame | pd.Series]:
+    """Of those that are known; plays have two decimals."""
+    genres = _of(marts["top_genres"])
+    genres = genres[genres["genre"] != "unknown"]
+    shown = genres.assign(plays=genres["plays"].astype("float64") / 100)
+    return [
+        _first(genres, BEST, "genre")["genre"].rename("top_genre"),
+        _five(shown, {"genre": "genre", "plays": "plays", "minutes": "minutes"}, "genre").rename("top_genres"),
+        genres.groupby(PERIOD).size().rename("genres"),
+    ]
+
+
+def _firsts(streams: pd.DataFrame, discoveries: pd.DataFrame) -> pd.DataFrame:
+    tracks = in_periods(tracks_of(streams), KINDS)
+    first = tracks.sort_values(["played_at", "track_key"]).drop_duplicates(PERIOD).set_index(PERIOD)
+    first = first.join(discoveries.set_index("track_key")["track_name"], on="track_key")
     return first[["track_name", "played_at"]].set_axis(["first_track", "first_track_at"], axis=1)
 
 
@@ -87,18 +94,19 @@ def _busiest(streams: pd.DataFrame) -> pd.DataFrame:
     rows = in_periods(streams.assign(weekday=streams["local_date"].dt.day_of_week + 1), KINDS)
     time = {
         column: summed(rows, [*PERIOD, column])[[*PERIOD, column, "ms_listened"]]
-        for column in ("local_date", "weekday", "local_hour", "device", "conn_country")
+        for column in ("local_date", "weekday", "local_hour", "device", "country")
     }
-    time["device"] = time["device"][time["device"]["device"] != "unknown"]
+    for column in ("device", "country"):
+        time[column] = time[column][time[column][column] != "unknown"]
     first = {column: _first(sums, ["ms_listened"], column) for column, sums in time.items()}
-    countries = _best(time["conn_country"], ["ms_listened"], "conn_country")
+    countries = _best(time["country"], ["ms_listened"], "country")
     return pd.DataFrame({
         "busiest_day": first["local_date"]["local_date"],
         "busiest_day_ms": first["local_date"]["ms_listened"],
         "busiest_weekday": first["weekday"]["weekday"],
         "busiest_hour": first["local_hour"]["local_hour"],
         "top_platform": first["device"]["device"],
-        "countries": countries.groupby(PERIOD)["conn_country"].agg(list),
+        "countries": countries.groupby(PERIOD)["country"].agg(list),
         "longest_streak_days": _longest_streaks(rows[rows["is_counted"]]),
     })  # fmt: skip
 

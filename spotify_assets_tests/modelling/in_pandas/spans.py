@@ -3,7 +3,8 @@
 import pandas as pd
 
 from spotify_assets_tests.modelling.in_pandas.listening import tracks_of
-from spotify_assets_tests.modelling.in_pandas.tops import artist_key
+from spotify_assets_tests.modelling.in_pandas.names import Names
+from spotify_assets_tests.modelling.in_pandas.periods import milliseconds
 
 GAP = pd.Timedelta(minutes=30)
 WEEK = pd.Timedelta(days=7)
@@ -18,20 +19,21 @@ def sessions(streams: pd.DataFrame) -> pd.DataFrame:
     """`streams` with their play_id."""
     rows = streams.sort_values(["began_at", "played_at", "play_id"])
     latest_end = rows["played_at"].cummax().shift()
+    rows["content"] = rows["content_uri"].fillna(rows["artist_name"].fillna("") + "\x1f" + rows["title"])
     rows["session"] = ((rows["began_at"] - latest_end) > GAP).cumsum()
     groups = rows.groupby("session")
     first = rows.drop_duplicates("session").set_index("session")
-    times = groups.agg(ended_at=("played_at", "max"), contents=("content_uri", "nunique"))
+    times = groups.agg(ended_at=("played_at", "max"), contents=("content", "nunique"))
     names = ["streams", "plays", "ms_listened", "ms_estimated", "completed", "skipped"]
     return pd.DataFrame({
         "session_id": first["play_id"],
         "user_id": first["user_id"],
         "started_at": first["began_at"],
         "local_date": first["local_date"],
-        "length_ms": (times["ended_at"] - first["began_at"]).dt.total_seconds().mul(1000).round().astype("int64"),
+        "length_ms": milliseconds(times["ended_at"] - first["began_at"]),
         "started_by": first["reason_start"],
         "first_content_uri": first["content_uri"],
-        "first_context_uri": None,
+        "first_context_uri": first["context_uri"],
         "platform": first["device"],
     }).join(times).join(groups[names].sum()).reset_index(drop=True)  # fmt: skip
 
@@ -58,24 +60,21 @@ def _discoveries(rows: pd.DataFrame, key: str, history_ends: pd.Timestamp) -> pd
         discovered_on=("local_date", "min"),
         last_heard_on=("local_date", "max"),
         days=("local_date", "nunique"),
-        tracks=("track_id", "nunique"),
+        tracks=("track_key", "nunique"),
     )
     out = out.join(groups[["plays", "streams", "ms_listened"]].sum()).reset_index()
     stayed = (out["last_heard_on"] - out["discovered_on"] >= STAYS).astype("boolean")
-    return out.assign(has_stayed=stayed.mask(out["discovered_on"] + STAYS > history_ends))
+    return out.assign(has_stayed=stayed.mask(~stayed & (out["discovered_on"] + STAYS > history_ends)))
 
 
-def track_discoveries(streams: pd.DataFrame) -> pd.DataFrame:
-    rows = tracks_of(streams)
-    names = rows.drop_duplicates("track_key").set_index("track_key")[["track_id", "track_name", "artist"]]
-    out = _discoveries(rows, "track_key", streams["local_date"].max()).drop(columns="tracks")
-    return out.join(names.rename(columns={"artist": "main_artist_name"}), on="track_key")
+def track_discoveries(streams: pd.DataFrame, names: Names) -> pd.DataFrame:
+    out = _discoveries(tracks_of(streams), "track_key", streams["local_date"].max()).drop(columns="tracks")
+    return out.join(names.tracks, on="track_key")
 
 
-def artist_discoveries(streams: pd.DataFrame) -> pd.DataFrame:
-    rows = tracks_of(streams).drop(columns="artist_name").rename(columns={"artist": "artist_name"})
-    out = _discoveries(rows, "artist_name", streams["local_date"].max()).drop(columns="days")
-    return out.assign(artist_key=artist_key(out["artist_name"]), artist_id=None)
+def artist_discoveries(streams: pd.DataFrame, names: Names) -> pd.DataFrame:
+    out = _discoveries(names.by_artist(tracks_of(streams)), "artist_key", streams["local_date"].max())
+    return out.drop(columns="days").join(names.artists, on="artist_key")
 
 
 def obsessions(streams: pd.DataFrame) -> pd.DataFrame:

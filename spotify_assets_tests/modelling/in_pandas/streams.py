@@ -1,105 +1,128 @@
-"""The streams of an export, as a listener of one time zone sees them."""
+"""The streams that the files of a listener's exports tell of, each once."""
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from zipfile import ZipFile
+from collections.abc import Iterable
 
 import pandas as pd
 
+from spotify_assets_tests.modelling.in_pandas.told import File
+
 # Rows that agree in these are one stream.
-SAME = ["ts", "uri", "ms_played"]
+SAME = ["ts", "content_key", "ms_played"]
 # Of such rows that differ elsewhere the smallest in this order counts, nulls last.
 ORDER = [
     "skipped", "shuffle", "offline", "incognito_mode", "platform", "conn_country", "reason_start", "reason_end",
     "offline_timestamp",
 ]  # fmt: skip
 AWAY = {"fwdbtn", "backbtn", "clickrow", "clickside", "playbtn"}
-# Which kind of device a platform is, by how it begins; the first that fits counts.
-DEVICES = {
-    "web_player": "web",
-    "not_applicable": "unknown",
-    "partner webos_tv": "tv",
-    "partner google cast": "speaker",
-    "partner android": "android",
-    "android": "android",
-    "os x": "macos",
-    "osx": "macos",
+BETWEEN = "\x1f"
+# Under which name account data has what extended files tell.
+ACCOUNT_DATA = {
+    "endTime": "ts",
+    "msPlayed": "ms_played",
+    "artistName": "master_metadata_album_artist_name",
+    "trackName": "master_metadata_track_name",
+    "podcastName": "episode_show_name",
+    "episodeName": "episode_name",
 }
+TEXTS = [
+    "spotify_track_uri", "master_metadata_track_name", "master_metadata_album_artist_name",
+    "master_metadata_album_album_name", "spotify_episode_uri", "episode_name", "episode_show_name", "audiobook_title",
+    "audiobook_uri", "audiobook_chapter_uri", "audiobook_chapter_title", "platform", "conn_country", "reason_start",
+    "reason_end",
+]  # fmt: skip
+TRACK = "spotify:track:"
 
 
-def device(platform: str) -> str:
-    """The kind of device, as the marts name it; unknown where the export does not say."""
-    return next((kind for start, kind in DEVICES.items() if platform.lower().startswith(start)), "other")
+def rows_of(files: Iterable[File]) -> pd.DataFrame:
+    """All rows of all files, each with its file's name, lake key and kind."""
+    frames = [
+        pd.DataFrame(list(file.rows))
+        .rename(columns=ACCOUNT_DATA if file.is_account_data else {})
+        .assign(file=file.name, key=file.key, is_video=file.is_video, is_account_data=file.is_account_data)
+        for file in files
+    ]
+    rows = pd.concat(frames, ignore_index=True)
+    rows[TEXTS] = rows[TEXTS].astype(object).where(rows[TEXTS].notna(), None).replace({"": None})
+    account = rows["is_account_data"].astype(bool)
+    rows["ts"] = pd.to_datetime(rows["ts"].where(~account, rows["ts"] + ":00Z"), utc=True, format="ISO8601")
+    rows["uri"] = _first(rows, "spotify_track_uri", "spotify_episode_uri", "audiobook_chapter_uri", "audiobook_uri")
+    names = _first(rows, "master_metadata_album_artist_name", "episode_show_name").fillna("") + BETWEEN
+    names += _first(rows, "master_metadata_track_name", "episode_name").fillna("")
+    return rows.assign(content_key=rows["uri"].fillna("").where(~account, "name" + BETWEEN + names))
 
 
-def read_export(path: Path) -> pd.DataFrame:
-    """All rows of all files, each with its file's name."""
-    with ZipFile(path) as archive:
-        files = {name: json.loads(archive.read(name)) for name in archive.namelist()}
-    rows = pd.concat([pd.DataFrame(rows).assign(file=name) for name, rows in files.items()], ignore_index=True)
-    rows["uri"] = rows["spotify_track_uri"].fillna(rows["spotify_episode_uri"])
-    return rows
+def _first(rows: pd.DataFrame, *columns: str) -> pd.Series:
+    """The first of the columns that says something."""
+    out = rows[columns[0]]
+    for column in columns[1:]:
+        out = out.where(out.notna(), rows[column])
+    return out
 
 
-def streams_of(rows: pd.DataFrame, keys: Mapping[str, str]) -> pd.DataFrame:
-    """One row a stream; `keys` are the lake keys of the files.
-
-    Of rows that differ elsewhere the smallest counts.
-    """
-    rows = rows.assign(key=rows["file"].map(keys)).replace({"reason_start": "", "reason_end": ""}, None)
-    rows = rows.sort_values([*SAME, *ORDER], na_position="last", kind="stable")
-    same = rows.groupby(SAME, dropna=False, sort=False)
+def streams_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a stream that really happened."""
+    rows = rows[~_is_covered(rows)].sort_values([*SAME, *ORDER], na_position="last", kind="stable")
+    same = rows.groupby(SAME, sort=False)
     rows["copies"] = same["ts"].transform("size")
     rows["export_lake_key"] = same["key"].transform("min")
-    return _meanings(rows.drop_duplicates(SAME).reset_index(drop=True))
+    rows["media"] = same["is_video"].transform("nunique")
+    return _meanings(_audio_and_video(rows.drop_duplicates(SAME)).reset_index(drop=True))
+
+
+def _is_covered(rows: pd.DataFrame) -> pd.Series:
+    """Of account data what lies within an extended file of music."""
+    within = pd.Series(data=False, index=rows.index)
+    for _, file in rows[~rows["is_account_data"].astype(bool) & ~rows["is_video"].astype(bool)].groupby("key"):
+        within |= rows["ts"].between(file["ts"].min(), file["ts"].max())
+    return within & rows["is_account_data"].astype(bool)
+
+
+def _audio_and_video(rows: pd.DataFrame) -> pd.DataFrame:
+    """An audio and a video row of one end and content are one stream, with the longer time; the longest are paired."""
+    is_one = (rows.groupby(["ts", "content_key"])["key"].transform("size") == 1) | (rows["media"] == 2)
+    rest = rows[~is_one].sort_values("ms_played", ascending=False, kind="stable")
+    place = rest.groupby(["ts", "content_key", "is_video"]).cumcount().rename("place")
+    pairs = rest.groupby(["ts", "content_key", place], sort=False)
+    keys = pairs["export_lake_key"].transform("min")
+    rest = rest.assign(copies=pairs["copies"].transform("sum"), export_lake_key=keys)
+    return pd.concat([rows[is_one], rest[pairs.cumcount() == 0]])
 
 
 def _meanings(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns that the marts are about, under their names."""
-    is_track, is_episode = rows["spotify_track_uri"].notna(), rows["spotify_episode_uri"].notna()
-    ends_at = pd.to_datetime(rows["ts"], utc=True).astype("datetime64[us, UTC]")
-    began_at = ends_at - pd.to_timedelta(rows["ms_played"], unit="ms")
-    reason = rows["reason_end"]
-    done, skipped = reason.eq("trackdone").fillna(False).astype(bool), rows["skipped"].astype("boolean")
-    was_skipped = (~done & (reason.isin(AWAY) | skipped.fillna(False).astype(bool))).astype("boolean")
-    was_skipped = was_skipped.mask(reason.isna() & skipped.isna())
-    counted = rows["ms_played"] >= 30_000
+    is_track = rows["uri"].fillna("").str.startswith(TRACK)
+    is_spoken = {"episode": ["spotify_episode_uri", "episode_name"], "audiobook": ["audiobook_uri", "audiobook_title"]}
+    content = pd.Series("unknown", index=rows.index).mask(rows["master_metadata_track_name"].notna(), "track")
+    for kind, columns in is_spoken.items():
+        content = content.mask(rows[columns].notna().any(axis=1), kind)
+    content = content.mask(rows["spotify_track_uri"].notna(), "unknown").mask(is_track, "track")
+    names = ["master_metadata_track_name", "episode_name", "audiobook_chapter_title", "audiobook_title"]
+    ms, extended = rows["ms_played"].astype("Int64"), ~rows["is_account_data"].astype(bool)
+    ended_at = rows["ts"].astype("datetime64[us, UTC]")
+    began_at = ended_at - pd.to_timedelta(ms, unit="ms")
     return pd.DataFrame({
-        "content_type": is_track.map({True: "track", False: "unknown"}).mask(is_episode, "episode"),
-        "track_id": rows["spotify_track_uri"].str.removeprefix("spotify:track:"),
+        "content_type": content,
+        "track_id": rows["uri"].str.removeprefix(TRACK).where(is_track, None),
+        "content_key": rows["content_key"],
         "content_uri": rows["uri"],
-        "title": rows["episode_name"],
-        "artist_name": rows["episode_show_name"],
-        "track_name": rows["master_metadata_track_name"],
-        "artist": rows["master_metadata_album_artist_name"],
+        "title": _first(rows, *names),
+        "artist_name": _first(rows, "master_metadata_album_artist_name", "episode_show_name", "audiobook_title"),
         "album": rows["master_metadata_album_album_name"],
-        "played_at": ends_at,
-        "began_at": began_at,
-        "started_at": _started_at(began_at, rows["offline_timestamp"]),
-        "ms_played": rows["ms_played"],
-        "ms_listened": rows["ms_played"],
-        "ms_estimated": 0,
-        "plays_of_unknown_length": 0,
-        "is_counted": counted,
-        "plays": counted.astype(int),
-        "streams": 1,
-        "skipped_says": skipped,
-        "is_completed": done.astype("boolean").mask(reason.isna()),
-        "is_skipped": was_skipped,
-        "completed": done.astype(int),
-        "skipped": was_skipped.fillna(False).astype(int),
-        "ends_known": was_skipped.notna().astype(int),
+        "ended_at": ended_at,
+        "played_at": ended_at,
+        "started_at": _started_at(began_at, rows["offline_timestamp"]).where(extended),
+        "ms_played": ms,
+        "says_skipped": rows["skipped"].astype("boolean"),
         "shuffle": rows["shuffle"].astype("boolean"),
         "offline": rows["offline"].astype("boolean"),
         "incognito": rows["incognito_mode"].astype("boolean"),
         "platform": rows["platform"],
-        "device": rows["platform"].map(device),
         "conn_country": rows["conn_country"],
         "reason_start": rows["reason_start"],
         "reason_end": rows["reason_end"],
         "export_lake_key": rows["export_lake_key"],
         "copies": rows["copies"],
+        "source": extended.map({True: "export", False: "account_data"}),
     })  # fmt: skip
 
 
@@ -111,9 +134,14 @@ def _started_at(began_at: pd.Series, device: pd.Series) -> pd.Series:
     return says.where((early >= pd.Timedelta(seconds=-2)) & (early <= pd.Timedelta(days=1)), began_at)
 
 
-def in_zone(streams: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """With the local date and hour of each stream's end."""
-    local = streams["played_at"].dt.tz_convert(zone).dt.tz_localize(None)
-    return streams.assign(
-        local_date=local.dt.normalize().astype("datetime64[us]"), local_hour=local.dt.hour.astype("Int64")
-    )
+def named_tracks(rows: pd.DataFrame) -> dict[str, dict[str, object]]:
+    """What exports call each track: as the newest stream does."""
+    names = {
+        "master_metadata_track_name": "track_name",
+        "master_metadata_album_artist_name": "artist",
+        "master_metadata_album_album_name": "album",
+    }
+    tracks = rows[rows["uri"].fillna("").str.startswith(TRACK)].sort_values("ts").drop_duplicates("uri", keep="last")
+    columns = tracks[[*names]].itertuples(index=False, name=None)
+    called = [dict(zip(names.values(), told, strict=True)) for told in columns]
+    return dict(zip(tracks["uri"].str.removeprefix(TRACK), called, strict=True))
