@@ -131,7 +131,7 @@ def built(rows: int, of_one: int = STREAMS_OF_ONE) -> "Iterator[tuple[Warehouse,
         project = find_project(chosen.home_path)
         with warehouse.connect() as connection:
             make_history(connection, rows, of_one)
-        _vacuum(warehouse)
+        vacuum(warehouse)
 
         def build() -> None:
             session = BuildSession(warehouse, FixedClock(NOW), project)
@@ -151,7 +151,7 @@ def built(rows: int, of_one: int = STREAMS_OF_ONE) -> "Iterator[tuple[Warehouse,
         started = time.perf_counter()
         build()
         print(f"  {rows:>9,} streams: full build {time.perf_counter() - started:.1f} s", flush=True)
-        _vacuum(warehouse)
+        vacuum(warehouse)
         yield warehouse, tick
         EmbeddedPostgres(chosen.home_path).destroy()
 
@@ -168,7 +168,7 @@ def measure(rows: int) -> tuple[float, float]:
     return statistics.median(seconds[1:]), statistics.median(blocks[1:])
 
 
-def _vacuum(warehouse: "Warehouse") -> None:
+def vacuum(warehouse: "Warehouse") -> None:
     with warehouse.connect() as connection:
         connection.autocommit = True
         connection.execute("vacuum analyze")

@@ -69,8 +69,28 @@
         (sum(ms_listened) filter (where not is_current))::bigint as ms_before
 {%- endmacro %}
 
-{#- Days and longer periods by artist; with `before`, what they had in the period before beside it. -#}
-{% macro by_artist(before=false) -%}
+{#- The same with what is known of each track. -#}
+{% macro measured_tracks(before=false) -%}
+    (
+        select
+            measured.*,
+            {{ known_of_a_track('tracks', 'measured') }}
+        from {{ measured_periods(before) }} as measured
+        left join {{ ref('dim_tracks') }} as tracks
+            on measured.track_key = tracks.track_id
+    )
+{%- endmacro %}
+
+{% macro known_of_a_track(tracks, measured) -%}
+    {{ named_track(tracks, measured) }},
+    {{ tracks }}.artist_ids,
+    {{ tracks }}.main_artist_id,
+    {{ tracks }}.album_id,
+    {{ tracks }}.album_name
+{%- endmacro %}
+
+{#- What `heard`, rows like those of `measured_tracks`, has by artist; with `before`, of the period before beside it. -#}
+{% macro by_artist(heard, before=false) -%}
     (
         select
             user_id,
@@ -80,16 +100,10 @@
             {{ _tracks_and_sums(before) }}
         from (
             select
-                measured.*,
-                coalesce(
-                    credits.artist_id,
-                    named.artist_id,
-                    'name' || chr(31) || {{ named_artist('tracks', 'measured') }}
-                ) as artist_key
-            from {{ measured_periods(before) }} as measured
-            left join {{ ref('dim_tracks') }} as tracks
-                on measured.track_key = tracks.track_id
-            left join lateral unnest(tracks.artist_ids) as credits (artist_id) on true
+                heard.*,
+                coalesce(credits.artist_id, named.artist_id, 'name' || chr(31) || heard.main_artist_name) as artist_key
+            from {{ heard }} as heard
+            left join lateral unnest(heard.artist_ids) as credits (artist_id) on true
             -- Of a name that several artists bear nothing can be concluded.
             left join (
                 select
@@ -99,7 +113,7 @@
                 group by artist_name
                 having count(*) = 1
             ) as named
-                on credits.artist_id is null and {{ named_artist('tracks', 'measured') }} = named.artist_name
+                on credits.artist_id is null and heard.main_artist_name = named.artist_name
         ) as credited
         where artist_key is not null
         group by
@@ -111,7 +125,7 @@
 {%- endmacro %}
 
 {#- The same by album. One that only exports name is known by its artist and title, behind the word `name`. -#}
-{% macro by_album(before=false) -%}
+{% macro by_album(heard, before=false) -%}
     (
         select
             user_id,
@@ -121,14 +135,12 @@
             {{ _tracks_and_sums(before) }}
         from (
             select
-                measured.*,
+                heard.*,
                 coalesce(
-                    tracks.album_id,
-                    'name' || chr(31) || coalesce(tracks.main_artist_name, '') || chr(31) || tracks.album_name
+                    heard.album_id,
+                    'name' || chr(31) || coalesce(heard.main_artist_name, '') || chr(31) || heard.album_name
                 ) as album_key
-            from {{ measured_periods(before) }} as measured
-            inner join {{ ref('dim_tracks') }} as tracks
-                on measured.track_key = tracks.track_id
+            from {{ heard }} as heard
         ) as collected
         where album_key is not null
         group by
@@ -137,6 +149,72 @@
             period_start,
             album_key
     )
+{%- endmacro %}
+
+{#-
+  The same by genre. A play counts once: it is shared out among the genres of the artist credited first, by their weight.
+-#}
+{% macro by_genre(heard, before=false) -%}
+    (
+        select
+            user_id,
+            period_kind,
+            period_start,
+            genre,
+            {% if before -%}
+            coalesce(sum(plays) filter (where is_current), 0)::numeric(14, 2) as plays,
+            coalesce(sum(ms_listened) filter (where is_current), 0)::bigint as ms_listened,
+            (sum(plays) filter (where not is_current))::numeric(14, 2) as plays_before,
+            count(distinct main_artist) filter (where is_current)::integer as artists,
+            bool_or(is_current) as is_current
+            {%- else -%}
+            sum(plays)::numeric(14, 2) as plays,
+            coalesce(sum(ms_listened), 0)::bigint as ms_listened
+            {%- endif %}
+        from (
+            select
+                heard.user_id,
+                heard.period_kind,
+                heard.period_start,
+                {% if before -%}
+                heard.is_current,
+                coalesce(heard.main_artist_id, heard.main_artist_name) as main_artist,
+                {% endif -%}
+                coalesce(genres.genre, 'unknown') as genre,
+                heard.plays * coalesce(genres.weight, 1) as plays,
+                heard.ms_listened * coalesce(genres.weight, 1) as ms_listened
+            from {{ heard }} as heard
+            left join {{ ref('artist_genres') }} as genres
+                on heard.main_artist_id = genres.artist_id
+        ) as shared
+        group by
+            user_id,
+            period_kind,
+            period_start,
+            genre
+    )
+{%- endmacro %}
+
+{#- How varied and how new the tracks of a period were; `is_new` is whether one was never heard before it. -#}
+{% macro variety(heard, is_new) -%}
+    count(*)::integer as tracks,
+    (count(*) filter (where {{ heard }}.plays > 0))::integer as tracks_played,
+    sum({{ heard }}.plays)::integer as plays,
+    {{ share(
+        'sum(' ~ heard ~ '.plays) - count(*) filter (where ' ~ heard ~ '.plays > 0)',
+        'sum(' ~ heard ~ '.plays)'
+    ) }} as repeat_rate,
+    -- The inverse Simpson index: so many tracks, all played equally often, would be as varied.
+    (
+        sum({{ heard }}.plays)::numeric * sum({{ heard }}.plays)
+        / nullif(sum({{ heard }}.plays::bigint * {{ heard }}.plays), 0)
+    )::numeric(12, 2) as diversity,
+    (count(*) filter (where {{ is_new }}))::integer as new_tracks,
+    coalesce(sum({{ heard }}.plays) filter (where {{ is_new }}), 0)::integer as plays_of_new_tracks,
+    {{ share(
+        'coalesce(sum(' ~ heard ~ '.plays) filter (where ' ~ is_new ~ '), 0)',
+        'sum(' ~ heard ~ '.plays)'
+    ) }} as share_of_new_tracks
 {%- endmacro %}
 
 {% macro _tracks_and_sums(before) -%}

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 with summed as (
-    select * from {{ by_album(before=true) }} as by_album
+    select * from {{ by_album(measured_tracks(before=true), before=true) }} as by_album
 ),
 
 {{ ranked() }}

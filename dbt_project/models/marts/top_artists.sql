@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 with summed as (
-    select * from {{ by_artist(before=true) }} as by_artist
+    select * from {{ by_artist(measured_tracks(before=true), before=true) }} as by_artist
 ),
 
 {{ ranked() }}

@@ -3,73 +3,14 @@
 {% set kinds = "period_kind in ('month', 'year')" -%}
 {% set period = 'user_id, period_kind, period_start' -%}
 
-with artists as (
-    select
-        {{ period }},
-        count(*)::integer as artists,
-        max(artist_name) filter (where place = 1) as top_artist,
-        {{ five({'artist_id': 'artist_id', 'name': 'artist_name'}) }} as top_artists
-    from (
-        select
-            by_artist.*,
-            artists.artist_id,
-            coalesce(artists.artist_name, nullif(split_part(by_artist.artist_key, chr(31), 2), '')) as artist_name,
-            {{ place('artist_key') }} as place
-        from {{ by_artist() }} as by_artist
-        left join {{ ref('dim_artists') }} as artists
-            on by_artist.artist_key = artists.artist_id
-        where {{ kinds }} and by_artist.streams > 0
-    ) as placed
-    group by {{ period }}
-),
-
-albums as (
-    select
-        {{ period }},
-        count(*)::integer as albums,
-        max(album_name) filter (where place = 1) as top_album,
-        {{ five({'album_id': 'album_id', 'title': 'album_name', 'artist': 'main_artist_name'}) }} as top_albums
-    from (
-        select
-            by_album.*,
-            albums.album_id,
-            coalesce(albums.album_name, nullif(split_part(by_album.album_key, chr(31), 3), '')) as album_name,
-            coalesce(
-                albums.artist_names[1], nullif(split_part(by_album.album_key, chr(31), 2), '')
-            ) as main_artist_name,
-            {{ place('album_key') }} as place
-        from {{ by_album() }} as by_album
-        left join {{ ref('dim_albums') }} as albums
-            on by_album.album_key = albums.album_id
-        where {{ kinds }} and by_album.streams > 0
-    ) as placed
-    group by {{ period }}
-),
-
-genres as (
-    select
-        {{ period }},
-        count(*)::integer as genres,
-        max(genre) filter (where place = 1) as top_genre,
-        {{ five({'genre': 'genre'}) }} as top_genres
-    from (
-        select
-            *,
-            {{ place('genre') }} as place
-        from {{ ref('top_genres') }}
-        where {{ kinds }} and genre <> 'unknown'
-    ) as placed
-    group by {{ period }}
-),
-
-newcomers as (
+with newcomers as (
     {% for kind in ['month', 'year'] -%}
     select
         user_id,
         '{{ kind }}' as period_kind,
         {{ start_of(kind, 'first_local_date') }} as period_start,
         count(*)::integer as new_artists
-    from {{ by_artist() }} as by_artist
+    from {{ by_artist(measured_tracks()) }} as by_artist
     where period_kind = 'all_time' and streams > 0
     group by user_id, {{ start_of(kind, 'first_local_date') }}
     {% if not loop.last %}union all{% endif %}
@@ -117,23 +58,23 @@ select
     totals.plays,
     totals.streams,
     totals.days,
-    coalesce(variety.tracks, 0) as tracks,
-    coalesce(artists.artists, 0) as artists,
-    coalesce(albums.albums, 0) as albums,
-    coalesce(genres.genres, 0) as genres,
-    best.top_track,
-    best.top_track_artist,
-    artists.top_artist,
-    albums.top_album,
-    genres.top_genre,
-    best.top_tracks,
-    artists.top_artists,
-    albums.top_albums,
-    genres.top_genres,
-    begins.first_track,
-    begins.first_track_at,
-    coalesce(variety.new_tracks, 0) as new_tracks,
-    variety.share_of_new_tracks,
+    tops.tracks,
+    tops.artists,
+    tops.albums,
+    tops.genres,
+    tops.top_track,
+    tops.top_track_artist,
+    tops.top_artist,
+    tops.top_album,
+    tops.top_genre,
+    tops.top_tracks,
+    tops.top_artists,
+    tops.top_albums,
+    tops.top_genres,
+    tops.first_track,
+    tops.first_track_at,
+    tops.new_tracks,
+    tops.share_of_new_tracks,
     coalesce(newcomers.new_artists, 0) as new_artists,
     possessed.obsession,
     possessed.obsession_artist,
@@ -148,8 +89,8 @@ select
     sat.longest_session_on,
     totals.completion_rate,
     totals.skip_rate,
-    variety.repeat_rate,
-    variety.diversity,
+    tops.repeat_rate,
+    tops.diversity,
     totals.ms_incognito,
     totals.ms_spoken,
     places.top_platform,
@@ -163,8 +104,8 @@ select
     coalesce(covered.missing_at_least, 0) as missing_at_least
 from {{ ref('listening_periods') }} as totals
 {% for part, relation in [
-    ('artists', 'artists'), ('albums', 'albums'), ('genres', 'genres'), ('newcomers', 'newcomers'), ('possessed', 'possessed'),
-    ('variety', ref('track_variety')), ('compared', ref('period_comparisons')), ('covered', ref('period_coverage')),
+    ('newcomers', 'newcomers'), ('possessed', 'possessed'),
+    ('compared', ref('period_comparisons')), ('covered', ref('period_coverage')),
 ] -%}
 left join {{ relation }}{% if relation != part %} as {{ part }}{% endif %}
     on
@@ -175,60 +116,141 @@ left join {{ relation }}{% if relation != part %} as {{ part }}{% endif %}
 -- What follows is looked up for each period alone: by the index, in its dates.
 -- noqa: disable=ST05,RF03
 left join lateral (
-    with firsts as (
+    -- Each track of the period is looked up once, for all that is counted of them.
+    with heard as materialized (
         select
-            track_key,
-            plays,
-            ms_listened,
-            {{ place('track_key') }} as place
+            measured.user_id,
+            measured.period_kind,
+            measured.period_start,
+            measured.track_key,
+            measured.streams,
+            measured.plays,
+            measured.ms_listened,
+            measured.first_played_at,
+            measured.first_local_date,
+            ever.first_local_date >= measured.period_start as is_new,
+            {{ known_of_a_track('tracks', 'measured') }}
         from {{ ref('track_periods') }} as measured
+        inner join {{ ref('track_periods') }} as ever
+            on
+                measured.user_id = ever.user_id
+                and measured.track_key = ever.track_key
+                and ever.period_kind = 'all_time'
+        left join {{ ref('dim_tracks') }} as tracks
+            on measured.track_key = tracks.track_id
         where {{ in_totals('measured') }}
-        order by place
-        limit 5
     ),
 
-    named as (
+    best as (
         select
-            firsts.plays,
-            firsts.ms_listened,
-            firsts.place,
-            {{ named_track('tracks', 'firsts') }}
-        from firsts
-        left join {{ ref('dim_tracks') }} as tracks
-            on firsts.track_key = tracks.track_id
-    )
+            max(track_name) filter (where place = 1) as top_track,
+            max(main_artist_name) filter (where place = 1) as top_track_artist,
+            {{ five({'track_id': 'track_id', 'title': 'track_name', 'artist': 'main_artist_name'}) }} as top_tracks
+        from (
+            select
+                *,
+                {{ place('track_key') }} as place
+            from heard
+        ) as placed
+    ),
 
-    select
-        max(track_name) filter (where place = 1) as top_track,
-        max(main_artist_name) filter (where place = 1) as top_track_artist,
-        {{ five({'track_id': 'track_id', 'title': 'track_name', 'artist': 'main_artist_name'}) }} as top_tracks
-    from named
-) as best on true
-left join lateral (
-    with earliest as (
+    begins as (
         select
-            track_key,
-            first_played_at
-        from {{ ref('track_periods') }} as measured
-        where {{ in_totals('measured') }}
+            track_name as first_track,
+            first_played_at as first_track_at
+        from heard
         order by first_played_at asc, track_key collate "C" asc
         limit 1
     ),
 
-    named as (
+    artists as (
         select
-            earliest.first_played_at,
-            {{ named_track('tracks', 'earliest') }}
-        from earliest
-        left join {{ ref('dim_tracks') }} as tracks
-            on earliest.track_key = tracks.track_id
+            count(*)::integer as artists,
+            max(artist_name) filter (where place = 1) as top_artist,
+            {{ five({'artist_id': 'artist_id', 'name': 'artist_name'}) }} as top_artists
+        from (
+            select
+                by_artist.plays,
+                by_artist.ms_listened,
+                by_artist.place,
+                artists.artist_id,
+                coalesce(artists.artist_name, nullif(split_part(by_artist.artist_key, chr(31), 2), '')) as artist_name
+            from (
+                select
+                    *,
+                    {{ place('artist_key') }} as place
+                from {{ by_artist('heard') }} as by_artist
+                where streams > 0
+            ) as by_artist
+            left join {{ ref('dim_artists') }} as artists
+                on by_artist.artist_key = artists.artist_id and by_artist.place <= 5
+        ) as placed
+    ),
+
+    albums as (
+        select
+            count(*)::integer as albums,
+            max(album_name) filter (where place = 1) as top_album,
+            {{ five({'album_id': 'album_id', 'title': 'album_name', 'artist': 'main_artist_name'}) }} as top_albums
+        from (
+            select
+                by_album.plays,
+                by_album.ms_listened,
+                by_album.place,
+                albums.album_id,
+                coalesce(albums.album_name, nullif(split_part(by_album.album_key, chr(31), 3), '')) as album_name,
+                coalesce(
+                    albums.artist_names[1], nullif(split_part(by_album.album_key, chr(31), 2), '')
+                ) as main_artist_name
+            from (
+                select
+                    *,
+                    {{ place('album_key') }} as place
+                from {{ by_album('heard') }} as by_album
+                where streams > 0
+            ) as by_album
+            left join {{ ref('dim_albums') }} as albums
+                on by_album.album_key = albums.album_id and by_album.place <= 5
+        ) as placed
+    ),
+
+    genres as (
+        select
+            count(*)::integer as genres,
+            max(genre) filter (where place = 1) as top_genre,
+            {{ five({'genre': 'genre'}) }} as top_genres
+        from (
+            select
+                *,
+                {{ place('genre') }} as place
+            from {{ by_genre('heard') }} as by_genre
+            where genre <> 'unknown'
+        ) as placed
+    ),
+
+    variety as (
+        select {{ variety('heard', 'heard.is_new') }}
+        from heard
     )
 
     select
-        track_name as first_track,
-        first_played_at as first_track_at
-    from named
-) as begins on true
+        best.*,
+        begins.*,
+        artists.*,
+        albums.*,
+        genres.*,
+        variety.tracks,
+        variety.new_tracks,
+        variety.share_of_new_tracks,
+        variety.repeat_rate,
+        variety.diversity
+    from variety
+    cross join best
+    left join begins on true
+    cross join artists
+    cross join albums
+    cross join genres
+) as tops on true
 left join lateral (
     select
         (array_agg(local_date order by ms_listened desc, local_date asc))[1] as busiest_day,
