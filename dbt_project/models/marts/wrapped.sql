@@ -128,14 +128,8 @@ left join lateral (
             measured.ms_listened,
             measured.first_played_at,
             measured.first_local_date,
-            ever.first_local_date >= measured.period_start as is_new,
             {{ known_of_a_track('tracks', 'measured') }}
         from {{ ref('track_periods') }} as measured
-        inner join {{ ref('track_periods') }} as ever
-            on
-                measured.user_id = ever.user_id
-                and measured.track_key = ever.track_key
-                and ever.period_kind = 'all_time'
         left join {{ ref('dim_tracks') }} as tracks
             on measured.track_key = tracks.track_id
         where {{ in_totals('measured') }}
@@ -150,7 +144,12 @@ left join lateral (
             select
                 *,
                 {{ place('track_key') }} as place
-            from heard
+            from (
+                select *
+                from heard
+                order by plays desc, ms_listened desc, track_key collate "C" asc
+                limit 5
+            ) as firsts
         ) as placed
     ),
 
@@ -228,8 +227,18 @@ left join lateral (
         ) as placed
     ),
 
+    discovered as (
+        select track_key
+        from {{ ref('track_periods') }} as ever
+        where
+            ever.user_id = totals.user_id
+            and ever.period_kind = 'all_time'
+            and ever.first_local_date >= totals.period_start
+            and ever.first_local_date < {{ next_start('totals.period_kind', 'totals.period_start') }}
+    ),
+
     variety as (
-        select {{ variety('heard', 'heard.is_new') }}
+        select {{ variety('heard', 'heard.track_key in (select discovered.track_key from discovered)') }}
         from heard
     )
 
