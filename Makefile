@@ -38,11 +38,13 @@ dev: setup
 	@mkdir -p $(DAGSTER_HOME) && { test -e $(DAGSTER_HOME)/dagster.yaml || cp dagster.yaml $(DAGSTER_HOME)/; }
 	@$(BIN)/dagster dev
 
+# Tests that share something dear run on one worker, each of the others on the next that is free, the longest first.
+SPREAD := --dist loadgroup --no-loadscope-reorder
 test: setup
-	@$(BIN)/pytest -n auto --dist load --maxschedchunk 1
+	@$(BIN)/pytest -n auto $(SPREAD)
 
 soak: setup
-	@SOAK=1 $(BIN)/pytest -n auto --dist load --maxschedchunk 1
+	@SOAK=1 $(BIN)/pytest -n auto $(SPREAD)
 
 lint: setup
 	@$(BIN)/ruff check

@@ -1,9 +1,11 @@
 """Fixtures that every part's tests share: the real inputs, a real Postgres, a lake in a folder and on S3."""
 
+import fcntl
 import gc
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -21,6 +23,7 @@ from spotify_assets.modelling.session import BuildSession
 from spotify_assets.settings import Settings
 from spotify_assets.storage.embedded import ROLE, EmbeddedPostgres
 from spotify_assets.storage.lake import Lake, open_lake
+from spotify_assets.storage.postgres_programs import reachable_programs
 from spotify_assets.storage.warehouse import Warehouse, open_warehouse
 from spotify_assets_tests import world
 from spotify_assets_tests.databases import DatabasePool, create_database, database_dsn
@@ -63,7 +66,9 @@ _LONGEST = (
     "test_a_past_day_is_loaded_again",
     "test_marts_in_pandas",
     "test_any_order_of_things",
+    "takeout/",
     "test_kills",
+    "test_definitions",
     "test_within_a_budget",
     "test_reconciliation",
     "test_one_truth",
@@ -77,15 +82,21 @@ _LONGEST = (
     "test_logins_that_last",
     "test_genres",
     "test_enrichment",
-    "test_definitions",
 )
+_SHARING = ("takeout/", "test_definitions", "simulator/test_export", "simulator/test_listener")
+"""Whose tests share what takes longer to make than they do: one worker runs all of them."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups after this
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves what takes long to the soak; of the rest the longest come first, so that no core waits at the end."""
     chosen = [item for item in items if item.get_closest_marker("soak") is None or size(False, True)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
+    for item in items:
+        for name in _SHARING:
+            if name in item.nodeid:
+                item.add_marker(pytest.mark.xdist_group(name))
     ranks = {name: rank for rank, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: min((ranks[name] for name in ranks if name in item.nodeid), default=len(ranks)))
 
@@ -122,8 +133,12 @@ def _nothing_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _prepared(tmp_path_factory: pytest.TempPathFactory) -> None:
     """All workers of a session parse the dbt project once; see `world.prepare`."""
+    world.prepared = _of_all_workers(tmp_path_factory) / "prepared_home"
+
+
+def _of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.getbasetemp()
-    world.prepared = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "prepared_home"
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
@@ -160,15 +175,38 @@ def _hurry(server: EmbeddedPostgres) -> None:
 
 @pytest.fixture(scope="session")
 def databases(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> DatabasePool:
-    """The databases that the tests of this session hand on, with the models built of nothing: a first build is slow."""
-    create_database(postgres_server, _BUILT, _MIGRATED)
-    home = tmp_path_factory.mktemp("built_home")
+    """The databases that the tests of this session hand on, with the models built of nothing.
+
+    A first build is slow: one worker makes it, and the others copy it.
+    """
+    folder = _of_all_workers(tmp_path_factory)
+    dump = folder / "built.dump"
+    with (folder / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if dump.exists():
+            create_database(postgres_server, _BUILT)
+            _postgres_program("pg_restore", "--exit-on-error", "--dbname", _as_admin(postgres_server), dump)
+        else:
+            create_database(postgres_server, _BUILT, _MIGRATED)
+            _build_of_nothing(postgres_server, tmp_path_factory.mktemp("built_home"))
+            _postgres_program("pg_dump", "--format=custom", "--file", dump, _as_admin(postgres_server))
+    return DatabasePool(postgres_server, _BUILT)
+
+
+def _build_of_nothing(server: EmbeddedPostgres, home: Path) -> None:
     world.prepare(home)
-    build = BuildSession(Warehouse(database_dsn(postgres_server, _BUILT)), _FIRST_BUILD, find_project(home))
+    build = BuildSession(Warehouse(database_dsn(server, _BUILT)), _FIRST_BUILD, find_project(home))
     for outcome in (build.audit(), build.marts()):
         assert not outcome.broken
     build.close()
-    return DatabasePool(postgres_server, _BUILT)
+
+
+def _as_admin(server: EmbeddedPostgres) -> str:
+    return conninfo.make_conninfo(server.admin_dsn(), dbname=_BUILT)
+
+
+def _postgres_program(name: str, *arguments: str | Path) -> None:
+    subprocess.run([reachable_programs() / name, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture

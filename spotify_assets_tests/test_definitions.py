@@ -20,8 +20,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 INT_PLAYS = "int_matches int_track_facts stg_exclusions stg_export_files stg_listener_time_zones stg_plays stg_streams"
 WRAPPED = (
-    "dim_albums dim_artists dim_tracks listening_days listening_hours listening_periods obsessions "
-    "period_comparisons period_coverage sessions top_genres track_days track_periods track_variety"
+    "artist_genres dim_albums dim_artists dim_tracks listening_days listening_hours listening_periods obsessions "
+    "period_comparisons period_coverage sessions track_days track_periods"
 )
 # Group and asset, then what it is made from.
 ASSETS = f"""

@@ -368,7 +368,7 @@ def s3_server_gone(folder: Path) -> Iterator[Fragile]:
 
 
 @pytest.fixture(
-    params=[disk_full, s3_server_gone, *size([], [replaced_by_a_file, folder_gone])], ids=lambda kind: kind.__name__
+    params=[s3_server_gone, *size([], [disk_full, replaced_by_a_file, folder_gone])], ids=lambda kind: kind.__name__
 )
 def fragile_lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fragile]:
     yield from request.param(tmp_path)
@@ -445,7 +445,7 @@ def test_a_damaged_object_is_quarantined_and_the_others_load(
     (world.home / "lake" / key).write_bytes(b"\x1f\x8b half an object")
     world.at(START + DAY)
 
-    seen = tick(world, START)
+    seen = tick(world, START, with_checks=True)
 
     assert (seen.pages, list(seen.warnings)) == (2, ["nothing_is_quarantined"])
     [(where, reason)] = world.rows("select lake_key, reason from raw.quarantine")
@@ -763,7 +763,7 @@ def test_what_is_there_loads_and_the_rest_waits_in_quarantine_until_a_parser_can
         play(world, end, item=item)
     fault(world, path=POLLS, user="bo", status=200, body={"plays": []})
 
-    seen = tick(world)
+    seen = tick(world, with_checks=True)
 
     assert (seen.said, seen.new) == ("2 of 2 listeners answered.", 3)
     assert list(seen.warnings) == ["nothing_is_quarantined"]
@@ -839,7 +839,7 @@ def test_a_run_asked_for_as_today_that_begins_after_midnight_still_polls(
     world.at(after_midnight)
     calls(world)
 
-    seen = tick(world, START, **{ASKED_ON_TAG: START.date().isoformat()})
+    seen = tick(world, START, tags={ASKED_ON_TAG: START.date().isoformat()})
 
     assert (seen.said, seen.new) == ("1 of 1 listeners answered.", 1)
     assert (POLLS, 200) in calls(world)

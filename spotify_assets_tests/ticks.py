@@ -1,5 +1,6 @@
 """Ticks of `raw_plays` and its checks, without the models, and what a person sees of them; and Spotify's moods."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,11 +62,22 @@ class Seen:
         return {name: str(check.description) for name, check in self.checks.items() if not check.passed}
 
 
-def tick(world: World, day: datetime | None = None, **tags: str) -> Seen:
-    """Materializes `raw_plays` for a day, by default that of the world's clock, as a tick does."""
+def tick(
+    world: World,
+    day: datetime | None = None,
+    *,
+    tags: Mapping[str, str] | None = None,
+    with_checks: bool = False,
+) -> Seen:
+    """Materializes `raw_plays` for a day, by default that of the world's clock, as a tick does.
+
+    Without checks only its own says something: whether every listener was polled.
+    """
     chosen = world.settings()
     partition = (day or clock_from(chosen).now()).date().isoformat()
-    result = run_job("listening", chosen, partition=partition, tags=tags, only=["raw_plays"])
+    result = run_job(
+        "listening", chosen, partition=partition, tags=tags or {}, only=["raw_plays"], with_checks=with_checks
+    )
     [event] = result.asset_materializations_for_node("raw_plays")
     # Some assets asked for by name bring all their checks, also those that the job leaves to others.
     later = keys_of_their_own_time()

@@ -24,10 +24,11 @@ def poll() -> None:
         typer.echo(problem, err=True)
 
 
-def tick(chosen: Settings, only: Sequence[str] | None = None) -> str:
+def tick(chosen: Settings, only: Sequence[str] | None = None, *, with_checks: bool = True) -> str:
     """Runs a tick, or `only` some assets of it; returns what a person wants to know. Raises `UserError`."""
     day = today(clock_from(chosen)).isoformat()
-    return said(run_job("listening", chosen, partition=day, tags={ASKED_ON_TAG: day}, only=only))
+    tags = {ASKED_ON_TAG: day}
+    return said(run_job("listening", chosen, partition=day, tags=tags, only=only, with_checks=with_checks))
 
 
 def said(result: dg.ExecuteInProcessResult) -> str:

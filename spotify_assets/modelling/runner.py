@@ -7,7 +7,7 @@ kept for the next invocation. dbt is imported on first use. No Dagster.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -67,11 +67,10 @@ class NodeResult:
 
 @dataclass
 class DbtRunner:
-    """dbt on one warehouse; it keeps the project as parsed."""
+    """dbt on one warehouse."""
 
     project: Project
     warehouse: Warehouse
-    _manifest: "Manifest | None" = field(default=None, repr=False)
 
     def build(self, tag: str, *, full: bool) -> list[NodeResult]:
         """Builds the models of a tag, each followed by its tests, without unit tests.
@@ -96,10 +95,10 @@ class DbtRunner:
     def _run(self, arguments: Sequence[str]) -> list[NodeResult]:
         target = self.project.target / "run"
         with _only_one, _connection_in_the_environment(self.warehouse):
-            if self._manifest is None:
-                self._manifest = _manifest(self.project.parsed(), os.environ["SPOTIFY_ASSETS_DBT_DBNAME"])
+            manifest = _manifest(self.project.parsed())
+            _point_at(manifest, os.environ["SPOTIFY_ASSETS_DBT_DBNAME"])
             try:
-                outcome = _invoke(arguments, self.project.directory, target, self._manifest)
+                outcome = _invoke(arguments, self.project.directory, target, manifest)
             except DbtFailed:
                 with self.warehouse.connect():  # where this is what is wrong, it says so better
                     raise
@@ -117,16 +116,22 @@ def parse(directory: Path, target: Path) -> None:
     _invoke(["parse"], directory, target)
 
 
-def _manifest(parsed: bytes, database: str) -> "Manifest":
-    """The parsed project for one database: only its name depends on where the models are built."""
+@lru_cache(maxsize=1)
+def _manifest(parsed: bytes) -> "Manifest":
+    """The parsed project, kept for the next invocation."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    manifest = Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
-    for node in (*manifest.nodes.values(), *manifest.sources.values()):
-        node.database = database
-    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
-    return manifest
+    return Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
+
+
+def _point_at(manifest: "Manifest", database: str) -> None:
+    """Only the database's name depends on where the models are built."""
+    nodes = [*manifest.nodes.values(), *manifest.sources.values()]
+    if any(node.database != database for node in nodes) or not manifest.flat_graph:
+        for node in nodes:
+            node.database = database
+        manifest.build_flat_graph()  # type: ignore[no-untyped-call]
 
 
 def _invoke(arguments: Sequence[str], directory: Path, target: Path, manifest: "Manifest | None" = None) -> Any:

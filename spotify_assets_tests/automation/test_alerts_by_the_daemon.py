@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -119,5 +119,6 @@ def daemon(world: World, folder: Path) -> Iterator[None]:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it took all that it had started with it
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()

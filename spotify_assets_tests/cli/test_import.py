@@ -96,8 +96,9 @@ def test_a_zip_is_imported_reported_and_shown_in_dagster_without_personal_data(w
     assert world.rows("select count(*) from ops.unconnected_listeners") == [(0,)]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
-    "name", size(["listener_c_account_data.zip"], ["listener_a_extended.zip", "listener_b_account_data.zip"])
+    "name", ["listener_a_extended.zip", "listener_b_account_data.zip", "listener_c_account_data.zip"]
 )
 def test_a_real_zip_is_imported_from_zip_to_marts(world: World, real_data: Path, name: str) -> None:
     said = command(world, "import", "alex", str(real_data / "exports" / name), "--time-zone", "Europe/Berlin")

@@ -71,7 +71,7 @@ class History(RuleBasedStateMachine):
         self.polled("ada", [(0, track) for track in TRACKS[:1]])
 
     def built(self) -> None:
-        """Builds, after every step or after each second one."""
+        """Builds, after so many steps."""
         self.steps += 1
         if self.steps % self.steps_a_build == 0:
             assert self.builder.build().broken == []
@@ -204,7 +204,7 @@ def test_each_thing_that_can_happen_leaves_what_a_full_build_makes(
     new_warehouse: Callable[[], Warehouse], project: Project, tmp_path: Path
 ) -> None:
     """One history with each step in it, and those before in front of those after."""
-    history = _machine(new_warehouse, project, tmp_path, steps_a_build=2)()
+    history = _machine(new_warehouse, project, tmp_path, steps_a_build=4)()
     history.begin()
     history.polls_on_time_or_late("ada", [(60 * 24 * 4, TRACKS[1]), (60 * 24 * 4 + 20, TRACKS[2]), (5, TRACKS[1])])
     history.imports("ada", [(60 * 24 * 4, TRACKS[1]), (60 * 24 * 3 + 1, TRACKS[3])], 180_000, 7)
