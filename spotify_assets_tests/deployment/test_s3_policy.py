@@ -46,10 +46,12 @@ def asked(monkeypatch: pytest.MonkeyPatch, s3_environment: str) -> set[tuple[str
 def test_the_policy_covers_exactly_what_is_asked(asked: set[tuple[str, str, str]], tmp_path: Path) -> None:
     import boto3
 
-    s3 = boto3.client("s3")
-    for bucket in ("listening", "dagster-logs"):
-        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):  # by another test of this process
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3 = boto3.resource("s3")
+    for name in ("listening", "dagster-logs"):
+        # Other tests of this process have buckets of these names too.
+        with suppress(s3.meta.client.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        s3.Bucket(name).objects.all().delete()
     asked.clear()
 
     lake = open_lake(Settings(SPOTIFY_ASSETS_HOME=tmp_path, lake_url="s3://listening/lake"))
