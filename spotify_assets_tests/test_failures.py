@@ -400,7 +400,7 @@ def test_answers_wait_in_the_spool_while_the_lake_is_down_and_nothing_is_lost(
     fragile_lake.put_back()
     world.at(START + 3 * HOUR)
 
-    seen = tick(world)
+    seen = tick(world, with_checks=True)
 
     assert (seen.said, seen.new, seen.warnings) == ("2 of 2 listeners answered.", 4, {})
     assert waits(world) == 0
@@ -511,7 +511,7 @@ def test_a_dead_login_is_named_until_it_is_renewed_and_never_tried_again(
     assert calls(world, "alex") == []
 
     world.login("alex")
-    third = tick(world)
+    third = tick(world, with_checks=True)
     assert (third.said, third.new, third.warnings) == ("2 of 2 listeners answered.", 1, {})
 
 
@@ -573,7 +573,7 @@ def test_a_short_429_is_waited_out(
     play(world, START)
     fault(world, path=POLLS, status=429, headers={"Retry-After": "20"}, count=2)
 
-    seen = tick(world)
+    seen = tick(world, with_checks=True)
 
     assert (seen.new, seen.warnings, hasty) == (1, {}, [20.0, 20.0])
     assert world.rows("select blocked_until from ops.blocks") == [(START + timedelta(seconds=20),)]
@@ -616,7 +616,7 @@ def test_a_long_429_stops_all_calls_until_the_time_that_was_told(
         assert f"{until:%Y-%m-%d %H:%M} UTC" in seen.warnings["every_listener_polled"]
     assert (calls(world), hasty) == ([], [])
     world.at(until + timedelta(seconds=1))
-    seen = tick(world)
+    seen = tick(world, with_checks=True)
     assert (seen.said, seen.new, seen.warnings) == ("1 of 1 listeners answered.", 1, {})
 
 
@@ -682,7 +682,7 @@ def test_bad_moments_are_sat_out(
         play(world, START, user_id=listener)
         fault(world, path=POLLS, user=listener, count=1 + times % 2, **trouble)
 
-    seen = tick(world)
+    seen = tick(world, with_checks=True)
 
     assert (seen.said, seen.new, seen.warnings) == ("5 of 5 listeners answered.", 5, {})
     assert len(hasty) == 7
@@ -822,7 +822,7 @@ def test_a_day_without_pages_is_empty_before_the_first_landing_and_a_hole_after_
     world.at(START + 2 * DAY)
     calls(world)
 
-    before, after = tick(world, START - DAY), failure(world, START + DAY)
+    before, after = tick(world, START - DAY, with_checks=True), failure(world, START + DAY)
 
     assert (before.new, before.pages, before.warnings) == (0, 0, {})
     assert after.startswith("Nothing was landed on 2026-03-03, and its plays can't be fetched any more")

@@ -448,7 +448,6 @@ def test_polled_tracks_cost_no_call(monkeypatch: pytest.MonkeyPatch, warehouse: 
         assert {path.split("/")[1] for path in calls(world)} == {"artists", "albums"}
 
 
-@pytest.mark.soak
 def test_within_a_budget_the_share_of_described_listening_grows_day_by_day_and_polling_is_never_late(
     monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

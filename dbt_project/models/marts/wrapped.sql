@@ -1,7 +1,6 @@
 {{ config(materialized='view') }}
 
 {% set kinds = "period_kind in ('month', 'year')" -%}
-{% set period = 'user_id, period_kind, period_start' -%}
 
 with newcomers as (
     {% for kind in ['month', 'year'] -%}
