@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,20 +43,24 @@ class ByItself:
     world: World
     instance: dg.DagsterInstance
     log: Path
-    process: "subprocess.Popen[bytes]"
+    processes: "Sequence[subprocess.Popen[bytes]]"
     began: datetime
 
     @property
     def now(self) -> datetime:
         return self.world.simulator.world.clock.now()
 
-    def until(self, end: datetime) -> None:
-        """Lets time go by, five minutes at a time; while a run is under way it goes on slowly."""
+    def until(self, end: datetime, step: timedelta = STEP, *jobs: str) -> None:
+        """Lets time go by in steps that meet the ticks of `listening`; while a run is under way it goes on slowly.
+
+        `jobs` are the only ones that it waits for, if any are given.
+        """
         while self.now < end:
-            self.world.at(min(self.now + STEP, end))
+            since = self.now - datetime.min.replace(minute=7, tzinfo=UTC)
+            self.world.at(min(self.now + step - since % step, end))
             self.wait_for(self.is_up_to_date)
             time.sleep(_A_LOOK)
-            self.settle()
+            self.settle(*jobs)
 
     def is_up_to_date(self) -> bool:
         """Whether the daemon has evaluated the last tick of `listening` that was due."""
@@ -73,15 +77,15 @@ class ByItself:
                     return tick.timestamp, tick.status.value, tick.skip_reason
         return 0.0, "", None
 
-    def settle(self) -> None:
-        """Waits until no run is under way."""
-        self.wait_for(lambda: not is_under_way(self.instance))
+    def settle(self, *jobs: str) -> None:
+        """Waits until no run is under way, of these jobs or of any."""
+        self.wait_for(lambda: not any(is_under_way(self.instance, job) for job in jobs or (None,)))
 
     def wait_for(self, what: Callable[[], bool]) -> None:
         """Waits for something to happen; meanwhile the clock goes four times as fast as the real one."""
         until = time.monotonic() + _PATIENCE
         while not what():
-            assert self.process.poll() is None, f"the daemon ended: {self.log.read_text()}"
+            assert all(process.poll() is None for process in self.processes), f"one ended: {self.log.read_text()}"
             assert time.monotonic() < until, self.log.read_text()
             time.sleep(0.25)
             self.world.at(self.now + timedelta(seconds=1))
@@ -139,12 +143,19 @@ class ByItself:
 
 
 @contextmanager
-def by_itself(world: World, module: str = "spotify_assets.definitions") -> Iterator[ByItself]:
-    """Starts code server and daemon with the shipped configuration and definitions."""
+def by_itself(
+    world: World,
+    module: str = "spotify_assets.definitions",
+    shipped: str | None = None,
+    beside: Sequence[Sequence[str]] = (),
+) -> Iterator[ByItself]:
+    """Starts code server and daemon with the shipped definitions and a shipped configuration: this machine's, if none
+    is given. Starts other programs `beside` them.
+    """
     world.settings()
     home = Path(world.environment["DAGSTER_HOME"])
     home.mkdir(parents=True, exist_ok=True)
-    shipped = packaged("dagster.yaml").read_text()
+    shipped = shipped or packaged("dagster.yaml").read_text()
     for ours, here in _OTHERWISE.items():
         assert ours in shipped
         shipped = shipped.replace(ours, here)
@@ -154,13 +165,14 @@ def by_itself(world: World, module: str = "spotify_assets.definitions") -> Itera
         f"load_from: [{{grpc_server: {{host: 127.0.0.1, port: {port}, location_name: spotify_assets.definitions}}}}]"
     )
     log = home / "daemon.log"
-    code = ["-m", "dagster", "api", "grpc", "-m", module, "--host", "127.0.0.1", "--port", str(port)]
-    watch = ["-m", "spotify_assets_tests.fast_daemon", world.simulator.clock_url, "run", "-w", "workspace.yaml"]
+    python = [sys.executable, "-m"]
+    code = [*python, "dagster", "api", "grpc", "-m", module, "--host", "127.0.0.1", "--port", str(port)]
+    watch = [*python, "spotify_assets_tests.fast_daemon", world.simulator.clock_url, "run", "-w", "workspace.yaml"]
     with dg.DagsterInstance.get() as instance, ExitStack() as stack, log.open("wb") as output:
-        stack.enter_context(_process(world, code, home, output))
+        processes = [stack.enter_context(_process(world, each, home, output)) for each in (code, *beside)]
         wait_until(lambda: _answers(port), 120)
-        daemon = stack.enter_context(_process(world, watch, home, output))
-        made = ByItself(world, instance, log, daemon, world.simulator.world.clock.now())
+        processes.append(stack.enter_context(_process(world, watch, home, output)))
+        made = ByItself(world, instance, log, processes, world.simulator.world.clock.now())
         made.wait_for(lambda: len(made.ticks()) > 0)
         yield made
 
@@ -168,9 +180,9 @@ def by_itself(world: World, module: str = "spotify_assets.definitions") -> Itera
 @contextmanager
 def _process(world: World, words: Sequence[str], folder: Path, output: BinaryIO) -> "Iterator[subprocess.Popen[bytes]]":
     process = subprocess.Popen(
-        [sys.executable, *words],
+        words,
         cwd=folder,
-        env=world.environment_of_a_process(PYTHONPATH=os.environ.get("PYTHONPATH", "")),
+        env={"PYTHONPATH": os.environ.get("PYTHONPATH", "")} | world.environment_of_a_process(),
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -269,7 +269,7 @@ def test_every_schedule_runs_by_itself_names_its_time_zone_and_says_what_it_does
     assert {each.name for each in schedules} == {
         "charts_every_30_minutes_until_published",
         "connections_daily",
-        "freshness_every_15_minutes",
+        "freshness_every_30_minutes",
         "housekeeping_daily",
         "listening_every_30_minutes",
         "nightly_audit_daily",

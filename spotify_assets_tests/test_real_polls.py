@@ -49,9 +49,9 @@ def test_each_real_poll_is_a_tick_and_no_play_is_lost_or_doubled(
 ) -> None:
     """Live = every tick twice = replayed into an empty database = loaded in random order: all rows, all columns.
 
-    `make soak` does it with all 307 polls, each tick twice in the other installation. `make test` does it with the
-    twelve around the first late play, of which four run twice. Some live ticks of the soak are runs of Dagster, all
-    others the code below it.
+    `make soak` does it with all 307 polls, each tick twice in the other installation, and builds on the way.
+    `make test` does it with the twelve around the first late play, of which four run twice, and builds at the end. Some
+    live ticks of the soak are runs of Dagster, all others the code below it.
     """
     polls = recorded_polls(real_data / FILE)[size(slice(26, 38), slice(307))]
     with SimulatorServer(SimulatorConfig(replay=real_data / FILE, at=polls[0].polled_at)) as simulator:
@@ -73,7 +73,7 @@ def test_each_real_poll_is_a_tick_and_no_play_is_lost_or_doubled(
                 for _ in range(2):
                     twice.tick_without_dagster(build=False)
             if number == ticked_twice - 1:
-                for world in (live, twice):
+                for world in size((), (live, twice)):
                     world.build()
                 assert snapshot(twice.warehouse) == snapshot(live.warehouse)
         live.build()
@@ -88,8 +88,9 @@ def test_each_real_poll_is_a_tick_and_no_play_is_lost_or_doubled(
         shuffled.login("alex")
         keys = list(open_lake(shuffled.settings()).list(f"{DATASET}/"))
         random.Random(9).shuffle(keys)  # noqa: S311
-        for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-            load_objects(shuffled.warehouse, open_lake(shuffled.settings()), half)
+        half = len(keys) // 2
+        for some in size([keys], [keys[:half], keys[half:]]):
+            load_objects(shuffled.warehouse, open_lake(shuffled.settings()), some)
             shuffled.build()
 
         expected = snapshot(live.warehouse)

@@ -1,4 +1,4 @@
-"""The schedule `freshness_every_15_minutes`, run by Dagster's own daemon where nothing else runs, and why it skips."""
+"""The schedule `freshness_every_30_minutes`, run by Dagster's own daemon where nothing else runs, and why it skips."""
 
 import os
 import signal
