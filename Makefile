@@ -49,8 +49,7 @@ soak: setup
 lint: setup
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --quiet dbt_project
+	@$(BIN)/mypy & types=$$!; $(BIN)/sqlfluff lint --quiet dbt_project; sql=$$?; wait $$types && exit $$sql
 	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yaml deploy/celery/docker-compose.yaml
 

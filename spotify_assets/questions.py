@@ -12,6 +12,7 @@ from spotify_assets.storage.warehouse import Warehouse
 MOST = 100
 """So many offences are fetched at most; ten are shown."""
 PARTITION_TAG = "dagster/partition"
+WHAT_TO_DO = "what_to_do"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Question:
 
 def what_to_expect(severity: str, remedy: str) -> dict[str, str]:
     """What a check says of itself before it ever failed, for its definition; docs/checks.md shows it."""
-    return {"severity": severity, "what_to_do": remedy}
+    return {"severity": severity, WHAT_TO_DO: remedy}
 
 
 @dataclass(frozen=True)

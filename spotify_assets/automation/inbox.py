@@ -32,6 +32,7 @@ class Handled:
     state: str
     """A digest of the entry's signature."""
     is_refused: bool
+    """Whether nothing of it can be taken in: where something can, a run is asked for until it has done so."""
     asked: int = 0
     """How often a run was asked for."""
     again_at: float = 0.0
@@ -96,14 +97,15 @@ def _tick(instance: dg.DagsterInstance, inbox: Inbox, cursor: str | None, now: f
         entry for entry in due(entries, memory, now) if not is_under_way(instance, tags={INBOX_TAG: entry.address})
     ]
     if not waiting:
-        return dg.SensorResult(skip_reason=_nothing_to_do(entries, memory), cursor=write_cursor(memory))
+        said = " ".join([_nothing_to_do(entries, memory), *inbox.problems()])
+        return dg.SensorResult(skip_reason=said, cursor=write_cursor(memory))
     entry = waiting[0]
     look = look_at(inbox, entry)
     before = memory.get(_digest(entry.address))
     state = _digest(entry.signature)
     asked = before.asked + 1 if before and before.state == state else 1
     memory[_digest(entry.address)] = Handled(
-        state, bool(look.refused), asked, now + min(30.0 * 2**asked, _LONGEST_WAIT)
+        state, look.export_hash is None, asked, now + min(30.0 * 2**asked, _LONGEST_WAIT)
     )
     if look.export_hash is None:
         return dg.SensorResult(skip_reason=" ".join(look.refused), cursor=write_cursor(memory))

@@ -72,7 +72,7 @@ def _run(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     session: BuildSession = context.resources.dbt_builds
     checks = {
-        spec.metadata[_UNIQUE_ID]: spec.key
+        spec.metadata[_UNIQUE_ID]: spec
         for spec in context.assets_def.check_specs
         if spec.key in context.selected_asset_check_keys
     }

@@ -8,6 +8,7 @@ import dagster as dg
 from spotify_assets.modelling.previews import Glance
 from spotify_assets.modelling.runner import NodeResult
 from spotify_assets.modelling.session import Outcome
+from spotify_assets.questions import WHAT_TO_DO
 
 
 def materialization(
@@ -35,21 +36,31 @@ def materialization(
     return dg.MaterializeResult(asset_key=asset, metadata=metadata)
 
 
-def check_result(result: NodeResult, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
-    """A test's verdict; a warning does not stop anything."""
+def check_result(result: NodeResult, spec: dg.AssetCheckSpec) -> dg.AssetCheckResult:
+    """A test's verdict; a warning does not stop anything. One that did not pass says what to do, on Slack too."""
     metadata: dict[str, int | str] = {}
     if result.failures:
         metadata["failed_rows"] = result.failures
     if result.status != "pass" and result.compiled_path:
         metadata["sql"] = result.compiled_path
     return dg.AssetCheckResult(
-        asset_key=key.asset_key,
-        check_name=key.name,
+        asset_key=spec.asset_key,
+        check_name=spec.name,
         passed=result.status == "pass",
         severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
-        description=result.message or None,
+        description=_said(result, spec),
         metadata=metadata,
     )
+
+
+def _said(result: NodeResult, spec: dg.AssetCheckSpec) -> str | None:
+    if result.status == "pass":
+        return result.message or None
+    found = " ".join(result.message.split()).rstrip(".")
+    if result.failures:
+        rows = "1 row" if result.failures == 1 else f"{result.failures} rows"
+        found = f"Not so in {rows}: {(spec.description or spec.name).strip().rstrip('.')}"
+    return f"{found}; {spec.metadata[WHAT_TO_DO]}."
 
 
 def column_schema(node: Mapping[str, Any]) -> dg.TableSchema:

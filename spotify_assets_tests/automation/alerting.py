@@ -35,7 +35,7 @@ class Pipeline:
         assets = [self._asset(name, names[place - 1] if place else None) for place, name in enumerate(names)]
         job = dg.define_asset_job("listening", selection=dg.AssetSelection.all())
         made = dg.Definitions(assets=assets, jobs=[job], executor=dg.in_process_executor)
-        self._job = made.resolve_job_def("listening")
+        self.job = made.resolve_job_def("listening")
 
     def _asset(self, name: str, before: str | None) -> dg.AssetsDefinition:
         specs = [dg.AssetCheckSpec(check, asset=name) for check in self.checks[name]]
@@ -62,7 +62,7 @@ class Pipeline:
         self.failing = {str(each.check_name): each for each in failing}
         self.broken = dict(broken or {})
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        done = self._job.execute_in_process(
+        done = self.job.execute_in_process(
             instance=self.instance, tags=dict(tags or {}), raise_on_error=False, run_config=quiet
         )
         return done.run_id

@@ -1,7 +1,9 @@
 """How often a person is told of the same thing: pure decisions, over days at the real cadence of runs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -130,6 +132,35 @@ def test_a_past_day_that_passes_says_nothing_of_today_and_each_export_is_told_fo
     assert len(told(exports)) == 3
 
 
+def audit(night: int, *failing: str) -> Finished:
+    """The audit of that night: it asks the same checks of all that is stored."""
+    return replace(run(48 * night + 6, *failing), job="nightly_audit")
+
+
+def test_what_only_the_audit_finds_is_over_when_the_audit_says_so_and_told_weekly_until_then() -> None:
+    ticks = [run(48 * night + number) for night in range(15) for number in range(48)]
+    audits = [audit(night, LATE) for night in range(14)] + [audit(14)]
+    messages = told(sorted([*ticks, *audits], key=lambda each: each.ended_at))
+
+    assert ["passes again" in message for message in messages] == [False, False, False, True]
+    assert "still failing, the 6th time in a row" in messages[1]
+    assert "still failing, the 13th time in a row" in messages[2]
+    assert "after 14 failures" in messages[3]
+
+
+def test_an_import_that_fails_is_told_though_another_one_failed_the_same_way_before() -> None:
+    def taken_in(number: int, partition: str, failure: str = "") -> Finished:
+        return run(number, failure=failure, partition=partition, is_live=False)
+
+    alex, bo = "alex-0123456789ab", "bo-ba9876543210"
+    runs = [taken_in(0, alex, "gone"), taken_in(1, alex), taken_in(10, bo, "gone"), taken_in(11, bo, "gone")]
+    assert [("failed" in message, "works again" in message) for message in told(runs)] == [
+        (True, False), (False, True), (True, False)
+    ]  # fmt: skip
+    day = partial(run, partition="2026-01-05", is_live=False)
+    assert len(told([day(0, failure="gone"), day(1), day(4, failure="gone")])) == 2
+
+
 def test_many_that_pass_again_are_counted() -> None:
     names = tuple(f"check_{number}" for number in range(200))
     [_, over] = told([run(0, *names), run(1, *names), all_pass(names)])
@@ -145,7 +176,7 @@ def all_pass(names: Iterable[str]) -> Finished:
 def test_what_is_remembered_is_bounded_names_nobody_and_survives_the_cursor() -> None:
     names = tuple(f"check_{number}" for number in range(1000))
     _, remembered = news_of(run(0, *names, partition="alex-0123456789ab", is_live=False), {})
-    cursor = Cursor(7, START, "slack", (8,), 0.0, remembered)
+    cursor = Cursor(7, START, "slack", ((8, "0a1b2c3d"),), 0.0, remembered)
 
     assert len(remembered) == memory.MOST
     assert len(cursor.written()) < 30_000
@@ -162,6 +193,8 @@ def test_a_cursor_that_can_t_be_read_is_a_first_start(text: str | None) -> None:
 def test_an_end_that_postgres_commits_after_a_later_one_is_not_missed() -> None:
     cursor = Cursor(10, START, "slack")
     after = cursor.looked_at(End(12, START + 100, "b"), START + 101, {})
-    assert (after.after, after.handled) == (10, (12,))
+    assert (after.after, after.handled) == (10, ((12, "b"),))
+    assert after.has(End(12, START + 100, "b"))
+    assert not after.has(End(12, START + 105, "c")), "SQLite gave the number of a deleted run anew"
     settled = after.looked_at(End(11, START + 99, "a"), START + 102, {}).looked_at(End(13, START, "c"), START + 200, {})
     assert (settled.after, settled.handled) == (13, ())

@@ -16,6 +16,7 @@ from psycopg import conninfo
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
+from spotify_assets.automation.alerts.cursor import read_cursor
 from spotify_assets.automation.alerts.news import news_of
 from spotify_assets.automation.alerts.refusals import NotPosted
 from spotify_assets.automation.alerts.runs import End, Finished, Verdict, read_run
@@ -195,6 +196,37 @@ def test_a_check_that_flaps_and_a_stopped_run_and_a_retry_are_told_as_little_as_
     watch.instance.report_run_canceling(stopped)
     assert watch.ticks() == 1
     assert reader.heads()[3:] == ["listening failed"]
+
+
+def test_what_was_looked_at_is_forgotten_when_it_is_settled(watch: Watch) -> None:
+    Pipeline(watch.instance).run()
+    watch.tick()
+    fresh = read_cursor(watch.cursor)
+    assert fresh
+    assert len(fresh.handled) == 1
+
+    clock = FixedClock(datetime.now(UTC) + timedelta(minutes=2))
+    settled = read_cursor(Tick(watch.instance, watch.settings, clock).run(watch.cursor).cursor)
+
+    assert settled
+    assert (settled.after, settled.handled) == (fresh.handled[0][0], ())
+
+
+def test_a_run_that_dagster_ends_because_its_process_is_gone_is_told_as_failed(watch: Watch, reader: Reader) -> None:
+    # What the daemon's monitoring does to such a run; Dagster has no public name for it.
+    from dagster._daemon.monitoring.run_monitoring import check_run_timeout
+
+    pipeline = Pipeline(watch.instance)
+    lost = watch.instance.create_run_for_job(pipeline.job)
+    watch.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", lost.job_name), lost.run_id)
+    record = watch.instance.get_run_record_by_id(lost.run_id)
+    assert record is not None
+    check_run_timeout(watch.instance, record, logging.getLogger(), 1e-9)
+
+    assert watch.ticks() == 1
+    [message] = reader.messages()
+    assert "*listening failed*" in message
+    assert "It took longer than `max_runtime_seconds` in dagster.yaml, or its process or machine is gone" in message
 
 
 @pytest.mark.parametrize(

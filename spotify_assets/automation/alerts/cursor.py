@@ -16,28 +16,33 @@ Route = Literal["slack", "log"]
 
 @dataclass(frozen=True)
 class Cursor:
-    """Everything up to `after` was looked at, and the ends with the numbers `handled`. Times are Unix seconds."""
+    """Everything up to `after` was looked at, and the ends that are `handled`. Times are Unix seconds."""
 
     after: int
     since: float
     """When the newest of them ended."""
     route: Route
     """Where it was told."""
-    handled: tuple[int, ...] = ()
+    handled: tuple[tuple[int, str], ...] = ()
+    """By number, with the beginning of the run's id: SQLite may give a number anew."""
     wait_until: float = 0.0
     """Slack asked not to be called before."""
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
 
+    def has(self, end: End) -> bool:
+        """Whether this end was looked at."""
+        return _mark(end) in self.handled
+
     def looked_at(self, end: End, now: float, troubles: Mapping[str, Trouble]) -> "Cursor":
         """The cursor after this end too."""
-        handled = {*self.handled, end.number}
+        handled = {*self.handled, _mark(end)}
         settled = end.number if end.at <= now - SETTLED else 0
         after = max(self.after, settled)
         return replace(
             self,
             after=after,
             since=max(self.since, end.at),
-            handled=tuple(sorted(number for number in handled if number > after)),
+            handled=tuple(sorted(mark for mark in handled if mark[0] > after)),
             troubles=troubles,
         )
 
@@ -63,12 +68,16 @@ def read_cursor(text: str | None) -> Cursor | None:
             after=int(told["after"]),
             since=float(told["since"]),
             route="slack" if told["route"] == "slack" else "log",
-            handled=tuple(map(int, told["handled"])),
+            handled=tuple((int(number), str(run)) for number, run in told["handled"]),
             wait_until=float(told["wait_until"]),
             troubles={str(key): _trouble(*short) for key, short in told["troubles"].items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _mark(end: End) -> tuple[int, str]:
+    return end.number, end.run_id[:8]
 
 
 def _short(trouble: Trouble) -> list[float | str]:

@@ -1,8 +1,9 @@
 """What fails since when and how often it was told: decides which failures and recoveries are worth a message.
 
-Told are the first failure, one that is worse or for another reason, the sixth in a row, then one a day; and, once, that
-it passes again. What comes and goes is told as such, then every six hours at most, and as over when it has passed for
-as long. Times are Unix seconds: those at which the runs ended, so that it makes no difference when they are looked at.
+Told are the first failure, one that is worse or for another reason, the sixth in a row, then one a day (one a week of
+what the nightly audit finds); and, once, that it passes again. What comes and goes is told as such, then every six
+hours at most, and as over when it has passed for as long. Times are Unix seconds: those at which the runs ended, so
+that it makes no difference when they are looked at.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ AGAIN_AT = 6
 """The failure in a row that is told again."""
 DAILY = 23 * 3600.0
 """Runs of the same hour of the day are not quite a day apart."""
+WEEKLY = DAILY + 6 * 86_400.0
 COOL_DOWN = 6 * 3600.0
 MOST = 300
 """So many troubles are remembered: they are kept in the cursor, which Dagster writes at every tick."""
@@ -72,8 +74,10 @@ def reason_of(sentence: str) -> str:
     return _digest(_CHANGING.sub("#", sentence), 6)
 
 
-def failed(before: Trouble | None, now: float, reason: str, *, is_error: bool) -> tuple[Trouble, Telling | None]:
-    """The trouble after a failure, and what is to be told of it, if anything."""
+def failed(
+    before: Trouble | None, now: float, reason: str, *, is_error: bool, remind: float = DAILY
+) -> tuple[Trouble, Telling | None]:
+    """The trouble after a failure, and what is to be told of it, if anything: each `remind` seconds at the least."""
     if before is None or (before.is_over and now - before.failed_at > COOL_DOWN):
         trouble = Trouble(now, 1, 1, 1, now, now, 1, is_error, (reason,))
         return trouble, Telling("new", trouble)
@@ -86,7 +90,7 @@ def failed(before: Trouble | None, now: float, reason: str, *, is_error: bool) -
         failed_at=now,
         is_over=False,
     )
-    change = _change(before, trouble, now, reason, is_error=is_error)
+    change = _change(before, trouble, now, reason, is_error=is_error, remind=remind)
     if change is None:
         return trouble, None
     reasons = trouble.reasons if reason in trouble.reasons else (*trouble.reasons, reason)
@@ -94,7 +98,9 @@ def failed(before: Trouble | None, now: float, reason: str, *, is_error: bool) -
     return told, Telling(change, told, trouble.fails - before.told_fails - 1)
 
 
-def _change(before: Trouble, trouble: Trouble, now: float, reason: str, *, is_error: bool) -> Change | None:
+def _change(
+    before: Trouble, trouble: Trouble, now: float, reason: str, *, is_error: bool, remind: float
+) -> Change | None:
     if is_error and not before.is_error:
         return "worse"
     if reason not in before.reasons and len(before.reasons) < MOST_REASONS:
@@ -102,7 +108,7 @@ def _change(before: Trouble, trouble: Trouble, now: float, reason: str, *, is_er
     if before.row == 0:
         # The first return is told at once: a person was told that all is well.
         return "comes and goes" if before.is_over or now - before.told_at >= COOL_DOWN else None
-    if trouble.row == AGAIN_AT or now - before.told_at >= DAILY:
+    if trouble.row == AGAIN_AT or now - before.told_at >= remind:
         return "still"
     return None
 

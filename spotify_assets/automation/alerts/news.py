@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from spotify_assets.automation.alerts import memory
 from spotify_assets.automation.alerts.memory import Memory, Telling, Trouble
-from spotify_assets.automation.alerts.runs import PAST, Finished, Verdict
+from spotify_assets.automation.alerts.runs import EVERYTHING, PAST, Finished, Verdict
+
+ONE_BACKFILL = 3600.0
+"""Of a backfill's runs each is about another day, and one reason is behind all that fail: within an hour, say."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,9 @@ def news_of(run: Finished, before: Memory) -> tuple[News, dict[str, Trouble]]:
     notes = _Notes(run, dict(before))
     itself = None
     if run.outcome != "canceled":
-        # Of a backfill's runs each is about another day, and one reason is behind all that fail.
-        scope = "" if run.is_live else PAST
         itself = notes.note(
-            memory.key_of("run", run.job, scope),
+            memory.key_of("run", run.job, run.scope),
             passed=run.outcome == "good",
-            scope=scope,
             says=run.failure,
             is_error=True,
         )
@@ -61,7 +61,6 @@ def news_of(run: Finished, before: Memory) -> tuple[News, dict[str, Trouble]]:
         telling = notes.note(
             memory.key_of("check", verdict.asset, verdict.check, run.scope),
             passed=verdict.passed,
-            scope=run.scope,
             says=verdict.says,
             is_error=verdict.is_error,
         )
@@ -77,14 +76,16 @@ class _Notes:
     run: Finished
     memory: dict[str, Trouble]
 
-    def note(self, key: str, *, passed: bool, scope: str, says: str, is_error: bool) -> Telling | None:
-        before, now = self.memory.get(key), self.run.ended_at
-        if scope == PAST and before and now - before.failed_at > memory.DAILY:
+    def note(self, key: str, *, passed: bool, says: str, is_error: bool) -> Telling | None:
+        before, now, scope = self.memory.get(key), self.run.ended_at, self.run.scope
+        if scope == PAST and before and now - before.failed_at > ONE_BACKFILL:
             before = None
         if not passed:
             if before and before.row and self.run.is_retry:
                 return None  # the first try was told or counted
-            self.memory[key], telling = memory.failed(before, now, memory.reason_of(says), is_error=is_error)
+            remind = memory.WEEKLY if scope == EVERYTHING else memory.DAILY
+            reason = memory.reason_of(says)
+            self.memory[key], telling = memory.failed(before, now, reason, is_error=is_error, remind=remind)
             return telling
         # That one past day passes says nothing of another.
         if before is None or scope == PAST:

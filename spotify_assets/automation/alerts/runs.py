@@ -14,7 +14,7 @@ from typing import Literal
 import dagster as dg
 
 from spotify_assets.failures import failure_among
-from spotify_assets.fetched import ASKED_ON_TAG
+from spotify_assets.fetched import ASKED_ON_TAG, REPLAY_TAG
 from spotify_assets.questions import PARTITION_TAG
 
 Outcome = Literal["good", "failed", "canceled"]
@@ -23,7 +23,14 @@ ENDS = (
     dg.DagsterEventType.RUN_FAILURE,
     dg.DagsterEventType.RUN_CANCELED,
 )
-PAST = "past days"
+PAST, EVERYTHING = "past days", "everything"
+_AUDIT = "nightly_audit"
+_TOO_LONG = "exceeding maximum runtime"
+"""How Dagster says, before it fails a run, that this isn't a person who stops it."""
+_GONE = (
+    "It took longer than `max_runtime_seconds` in dagster.yaml, or its process or machine is gone: see its log. "
+    "What it had landed is loaded by the next run."
+)
 _READ = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
@@ -81,7 +88,9 @@ class Finished:
 
     @property
     def scope(self) -> str:
-        """What its verdicts can be compared with: those of other live runs, of past days, of the same export."""
+        """What it can be compared with: other live runs, other audits of everything, past days, the same export."""
+        if self.job == _AUDIT:
+            return EVERYTHING
         if self.is_live or self.partition is None:
             return ""
         return PAST if all(map(_DAY.fullmatch, self.partition.split("…"))) else self.partition
@@ -131,13 +140,7 @@ def read_run(instance: dg.DagsterInstance, end: End) -> Finished | None:
     if run is None:
         return None
     events = list(_events(instance, end.run_id))
-    kinds = {event.event_type for event in events}
-    outcome: Outcome = "good"
-    if run.status == dg.DagsterRunStatus.FAILURE and dg.DagsterEventType.RUN_CANCELING not in kinds:
-        outcome = "failed"
-    elif run.status != dg.DagsterRunStatus.SUCCESS:
-        # Some launchers call a run that a person stopped a failure.
-        outcome = "canceled"
+    outcome = _outcome(run, events)
     verdicts = {(verdict.asset, verdict.check): verdict for verdict in _verdicts(events)}
     return Finished(
         run_id=end.run_id,
@@ -153,6 +156,22 @@ def read_run(instance: dg.DagsterInstance, end: End) -> Finished | None:
     )
 
 
+def _outcome(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent]) -> Outcome:
+    if run.status == dg.DagsterRunStatus.SUCCESS:
+        return "good"
+    if _took_too_long(events):
+        return "failed"
+    # Some launchers call a run that a person stopped a failure.
+    stopped = any(event.event_type == dg.DagsterEventType.RUN_CANCELING for event in events)
+    return "canceled" if stopped or run.status == dg.DagsterRunStatus.CANCELED else "failed"
+
+
+def _took_too_long(events: Sequence[dg.DagsterEvent]) -> bool:
+    return any(
+        event.event_type == dg.DagsterEventType.RUN_CANCELING and _TOO_LONG in (event.message or "") for event in events
+    )
+
+
 def _events(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.DagsterEvent]:
     cursor, has_more = None, True
     while has_more:
@@ -164,6 +183,8 @@ def _events(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.DagsterEve
 
 
 def _failure(events: Sequence[dg.DagsterEvent]) -> str:
+    if _took_too_long(events):
+        return _GONE
     said = failure_among(events)
     told = [event.message for event in events if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.message]
     return said or (told[-1] if told else "It says no reason; its log may.")
@@ -226,6 +247,8 @@ def _partition(run: dg.DagsterRun) -> str | None:
 
 def _is_live(run: dg.DagsterRun, ended_at: float) -> bool:
     partition = run.tags.get(PARTITION_TAG)
+    if REPLAY_TAG in run.tags:
+        return False  # it asks nobody, whatever the day
     if ASKED_ON_TAG in run.tags or _partition(run) is None:
         return True
     # A run for today may end after midnight.

@@ -79,7 +79,8 @@ class Tick:
         most = RUNS_A_TICK + len(place.handled)
         runs, told, beat = 0, "", False
         for end in ends_after(self.instance, place.after, place.since, most):
-            if end.number in place.handled:
+            if place.has(end):
+                place = place.looked_at(end, now, place.troubles)  # by now it may be settled
                 continue
             if runs == RUNS_A_TICK or time.monotonic() > until:
                 break
@@ -93,18 +94,23 @@ class Tick:
                     try:
                         self._tell(slack, message)
                     except Wait as wait:
+                        self._beat(beat)
                         return _result(replace(place, wait_until=now + wait.seconds), str(wait), slack)
                     told = message.text
                 beat = beat or _is_good_tick(run, now)
             place = place.looked_at(end, now, troubles)
             if told:
                 break
-        if beat and self.settings.heartbeat_url is not None and (problem := ping(self.settings.heartbeat_url)):
-            log.warning(problem)
+        self._beat(beat)
         if told:
             return _result(place, f"{'Told' if slack else 'Logged'}: {told}.", slack)
         ended = "Nothing ended" if not runs else "1 run ended" if runs == 1 else f"{runs} runs ended"
         return _result(place, f"{ended}, and there is nothing new to tell.", slack)
+
+    def _beat(self, is_alive: bool) -> None:
+        url = self.settings.heartbeat_url
+        if is_alive and url is not None and (problem := ping(url)):
+            log.warning(problem)
 
     def _tell(self, slack: Slack | None, message: Message) -> None:
         if slack:

@@ -19,7 +19,6 @@ ASSETS = 12
 LONGEST_SENTENCE = 600
 LONGEST_BLOCK = 2900
 _RED, _YELLOW, _GREEN = ":red_circle:", ":large_yellow_circle:", ":white_check_mark:"
-_ENDED = {"good": "the run itself went through", "failed": "the run failed too", "canceled": "the run was stopped"}
 
 Block = dict[str, object]
 

@@ -37,7 +37,10 @@ class Inbox(Protocol):
     """A place for exports. Raises `LakeUnavailable` or `UserError` where it can't be used."""
 
     def entries(self) -> list[Entry]:
-        """What lies in it, by address."""
+        """What lies in it, by address, in all folders that can be read."""
+
+    def problems(self) -> list[str]:
+        """A sentence for each listener's folder that can't be read; the other listeners' are."""
 
     def given(self, address: str) -> list[Given]:
         """The files of an entry, to be read; none where it is gone."""
@@ -65,6 +68,9 @@ class Inboxes:
     def entries(self) -> list[Entry]:
         return [entry for place in self.places for entry in place.entries()]
 
+    def problems(self) -> list[str]:
+        return [problem for place in self.places for problem in place.problems()]
+
     def given(self, address: str) -> list[Given]:
         return self._place(address).given(address)
 
@@ -83,6 +89,9 @@ class FolderInbox:
 
     def entries(self) -> list[Entry]:
         return sorted(self._entries(), key=lambda entry: entry.address)
+
+    def problems(self) -> list[str]:
+        return [str(held) for folder in _listed(self.home / FOLDER) if isinstance(held := _held(folder), UserError)]
 
     def given(self, address: str) -> list[Given]:
         path = self._path(address)
@@ -111,7 +120,8 @@ class FolderInbox:
 
     def _entries(self) -> Iterator[Entry]:
         for folder in _listed(self.home / FOLDER):
-            for path in _listed(folder):
+            held = _held(folder)
+            for path in [] if isinstance(held, UserError) else held:
                 try:
                     stats = [(str(file), file.stat()) for file in _files_below(path)]
                 except FileNotFoundError:  # taken away while we look
@@ -140,6 +150,14 @@ def _listed(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise UserError(f"The inbox {folder} can't be read ({error.strerror}); see to it.") from error
+
+
+def _held(folder: Path) -> list[Path] | UserError:
+    """What a listener's folder holds, or why that can't be said."""
+    try:
+        return _listed(folder)
+    except UserError as error:
+        return error
 
 
 def _files_below(path: Path) -> list[Path]:

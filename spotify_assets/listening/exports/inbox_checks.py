@@ -14,8 +14,10 @@ LONGEST = timedelta(hours=2)
 NAMED = 5
 
 
-def verdict(entries: Sequence[Entry], now: datetime) -> Verdict:
-    """Judges what lies in the inbox at `now`."""
+def verdict(entries: Sequence[Entry], now: datetime, problems: Sequence[str] = ()) -> Verdict:
+    """Judges what lies in the inbox at `now`, and what can't be looked into."""
+    if problems:
+        return Verdict(False, " ".join(problems))
     waiting = sorted(
         (entry for entry in entries if now.timestamp() - entry.changed_at > LONGEST.total_seconds()),
         key=lambda entry: entry.changed_at,
@@ -45,6 +47,6 @@ def inbox_is_taken_in() -> dg.AssetChecksDefinition:
         metadata=what_to_expect("WARN", "see why in the ticks of export_inbox; take out by hand what is no export"),
     )
     def check(inbox: dg.ResourceParam[Inbox], clock: dg.ResourceParam[Clock]) -> dg.AssetCheckResult:
-        return verdict(inbox.entries(), clock.now()).as_warning()
+        return verdict(inbox.entries(), clock.now(), inbox.problems()).as_warning()
 
     return check

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -13,6 +14,7 @@ from spotify_assets.automation.inbox import SETTLED_SECONDS, Handled, due, expor
 from spotify_assets.clock import FixedClock
 from spotify_assets.errors import UserError
 from spotify_assets.listening.exports.inbox import Entry, Inboxes, open_inbox
+from spotify_assets.listening.exports.inbox_checks import verdict
 from spotify_assets.listening.exports.intake import look_at, take_in
 from spotify_assets.settings import Settings
 from spotify_assets.settings import settings as settings_of_the_process
@@ -164,6 +166,30 @@ def test_what_is_refused_is_told_once_and_looked_at_again_when_it_changes(
     )
     put(place.folder / "inbox/alex", {"photo.json": as_file([row(0)])})
     assert tick(instance, second.cursor).run_requests
+
+
+def test_an_export_of_which_something_is_refused_is_asked_for_until_a_run_has_taken_in_the_rest(
+    place: Place, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(place.folder / "inbox/alex/export", {"photo.json": b"<html>", AUDIO: as_file([row(0)])})
+    first = tick(instance)
+    assert first.run_requests
+    now = time.time() + 120
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert tick(instance, first.cursor).run_requests, "the first one died"
+
+
+def test_a_listeners_folder_that_can_t_be_read_is_named_and_the_others_exports_are_taken_in(
+    place: Place, instance: dg.DagsterInstance
+) -> None:
+    put(place.folder / "inbox/bo", {"my_data.zip": GOOD})
+    (place.folder / "inbox/alex").symlink_to("alex")  # a loop, which root can't read either
+    first = tick(instance)
+    assert first.run_requests
+    said = str(tick(instance, first.cursor).skip_reason)
+    assert f"The inbox {place.folder}/inbox/alex can't be read (Too many levels of symbolic links); see to it." in said
+    inbox = open_inbox(settings_of_the_process())
+    assert not verdict(inbox.entries(), datetime.now(UTC), inbox.problems()).passed
 
 
 def test_a_folder_that_can_be_no_listeners_is_told(place: Place, instance: dg.DagsterInstance) -> None:
