@@ -13,13 +13,12 @@ import yaml
 from spotify_assets.packaged import packaged
 from spotify_assets_tests.conftest import free_port
 from spotify_assets_tests.deployment.image import REPOSITORY
+from spotify_assets_tests.deployment.stack import read_compose
 
 _CELERY = REPOSITORY / "deploy/celery"
 _PROGRAMS = Path(sys.executable).parent
-WORKERS = (
-    *(str(_PROGRAMS / "dagster-celery"), "worker", "start", "--name", "worker", "--app", "dagster_celery.app"),
-    *("--", "--concurrency", "2", "--max-tasks-per-child", "50"),
-)
+_WORKER = read_compose("deploy/celery/docker-compose.yaml")["services"]["worker"]["command"]
+WORKERS = (str(_PROGRAMS / _WORKER[0]), *_WORKER[1:])
 
 
 @contextmanager

@@ -66,8 +66,8 @@ def dump(url: str) -> bytes:
 
 
 def restore(dumped: bytes, url: str) -> None:
-    """A dump into a database, whose owner's it becomes, by the command of docs/deploying.md."""
-    options = ["--no-owner", "--clean", "--if-exists", "--exit-on-error"]
+    """A dump into an empty database, whose owner's it becomes, by the command of docs/deploying.md."""
+    options = ["--no-owner", "--exit-on-error"]
     subprocess.run([reachable_programs() / "pg_restore", *options, "--dbname", url], input=dumped, check=True)
 
 

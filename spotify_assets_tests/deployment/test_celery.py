@@ -91,8 +91,8 @@ def is_at_work(stack: Stack, worker: str, instance: dg.DagsterInstance) -> bool:
 
 
 def start_worker(stack: Stack, scale: str) -> None:
-    words = {"2": "1"}  # one place each, so that two runs need both
-    stack.start("worker", "--hostname", f"celery{scale}@%h", replaced=words, scale=scale)
+    words = {"--concurrency=2": "--concurrency=1"}  # one place each, so that two runs need both
+    stack.start("worker", f"--hostname=celery{scale}@%h", replaced=words, scale=scale)
 
 
 @pytest.mark.soak
@@ -157,6 +157,13 @@ def test_two_workers_share_the_runs_and_a_killed_one_costs_nothing_but_its_run(
             # The other worker does its share; the killed runs' work is done again by whichever tick comes next.
             stack.wait(lambda: ended(dg.DagsterRunStatus.SUCCESS) == TICKS + KILLS)
             assert ended(dg.DagsterRunStatus.STARTED) == KILLS
+
+            # One that is told to stop, as compose does it, ends what it is at.
+            wanted.write_text(f"{TICKS + 2 * KILLS + 1} {NOW.date()}")
+            stack.wait(partial(is_at_work, stack, "worker2", instance))
+            stack.processes["worker2"].terminate()
+            stack.processes.pop("worker2").wait(60)
+            assert ended(dg.DagsterRunStatus.SUCCESS) == TICKS + KILLS + 1
 
         alone = World.make(monkeypatch, unbuilt_warehouse, simulator, tmp_path / "alone")
         alone.login("alex")

@@ -75,6 +75,13 @@ def test_every_secret_of_the_settings_can_come_by_file() -> None:
     assert set(re.search(r"for name in (.*?); do", read.replace("\\\n", ""))[1].split()) == secret  # type: ignore[index]
 
 
+def test_the_containers_get_every_setting_that_a_person_may_choose() -> None:
+    here = {"SPOTIFY_ASSETS_HOME", "SPOTIFY_ASSETS_CLOCK", "SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "SLACK_API_URL"}
+    offered = set(re.findall(r"^# ([A-Z_0-9]+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
+    given = {name.removesuffix("_FILE") for name in SERVICES["code-server"]["environment"]}
+    assert offered - here <= given
+
+
 def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     make = [REPOSITORY / "deploy/make-secrets", folder]
@@ -83,7 +90,7 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     assert first.keys() == {*COMPOSE["secrets"], "broker_password"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     Fernet(first["token_encryption_key"].strip())
-    assert len(set(first.values())) == len(first) - 3  # four are empty until a person fills them in
+    assert len(set(first.values())) == len(first) - 4  # five are empty until a person fills them in
     (folder / "dagster_password").unlink()
     subprocess.run(make, check=True)
     again = {path.name: path.read_bytes() for path in folder.iterdir()}
