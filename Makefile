@@ -9,8 +9,6 @@
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-SPOTIFY_ASSETS_HOME ?= .spotify_assets
-export DAGSTER_HOME ?= $(abspath $(SPOTIFY_ASSETS_HOME))/dagster
 export UV_PYTHON_DOWNLOADS := never
 # Trust what the machine trusts: behind a company's proxy uv's own certificates don't suffice.
 export UV_SYSTEM_CERTS := 1
@@ -27,6 +25,7 @@ setup: .venv/ready
 .venv/ready: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "$(PYTHON) is not Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@echo "Installing into .venv, about 1.2 GB; this takes a minute or two the first time."
 	@test -x .tools/bin/uv || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv==$(UV_VERSION); }
 	@.tools/bin/uv sync --quiet --frozen --python $(PYTHON)
 	@touch $@
@@ -34,9 +33,11 @@ setup: .venv/ready
 demo: setup
 	@$(BIN)/spotify-assets demo
 
+# Dagster's history lies in the home, which may be named in .env only.
 dev: setup
-	@mkdir -p $(DAGSTER_HOME) && { test -e $(DAGSTER_HOME)/dagster.yaml || cp dagster.yaml $(DAGSTER_HOME)/; }
-	@$(BIN)/dagster dev
+	@home=$${SPOTIFY_ASSETS_HOME:-$$(! test -e .env || . ./.env; echo "$${SPOTIFY_ASSETS_HOME:-.spotify_assets}")}; \
+	  home=$${DAGSTER_HOME:-$$home/dagster}; mkdir -p "$$home" && DAGSTER_HOME=$$(cd "$$home" && pwd) && export DAGSTER_HOME && \
+	  { test -e "$$DAGSTER_HOME/dagster.yaml" || cp dagster.yaml "$$DAGSTER_HOME/"; } && exec $(BIN)/dagster dev
 
 # Tests that share something dear run on one worker, each of the others on the next that is free, the longest first.
 SPREAD := --dist loadgroup --no-loadscope-reorder

@@ -37,6 +37,8 @@ def past(
         return f"{days[0]} to {days[-1]}: the {len(landed)} {things} that were landed then are loaded from the lake."
     day = days[0]
     if landed:
+        if is_replay:
+            return f"The {len(landed)} {things} that were landed on {day} are loaded again from the lake."
         return f"{day} is past: the {len(landed)} {things} that were landed that day are loaded again from the lake."
     if gone is None or is_replay or first_landing is None or day < first_landing:
         return f"Nothing was landed on {day}, so there is nothing to load."

@@ -4,6 +4,7 @@ Every variable is optional; `.env.example` documents each. A wrong value raises 
 names the variable, what it holds (unless it is a secret) and what it should hold.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -176,7 +177,8 @@ class Settings(BaseSettings):
     @property
     def home_path(self) -> Path:
         """The home as an absolute path: embedded Postgres, lake folder, keys and Dagster's history lie in it."""
-        return self.home.expanduser().absolute()
+        # Dagster reads .env without expanding variables.
+        return Path(os.path.expandvars(self.home)).expanduser().absolute()
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
