@@ -39,13 +39,12 @@ dev: setup
 	  home=$${DAGSTER_HOME:-$$home/dagster}; mkdir -p "$$home" && DAGSTER_HOME=$$(cd "$$home" && pwd) && export DAGSTER_HOME && \
 	  { test -e "$$DAGSTER_HOME/dagster.yaml" || cp dagster.yaml "$$DAGSTER_HOME/"; } && exec $(BIN)/dagster dev
 
-# Tests that share something dear run on one worker, each of the others on the next that is free, the longest first.
-SPREAD := --dist loadgroup --no-loadscope-reorder
+# The longest tests come first; conftest.py says which share a worker.
 test: setup
-	@$(BIN)/pytest -n auto $(SPREAD)
+	@$(BIN)/pytest -n auto --no-loadscope-reorder
 
 soak: setup
-	@SOAK=1 $(BIN)/pytest -n auto $(SPREAD)
+	@SOAK=1 $(BIN)/pytest -n auto --no-loadscope-reorder
 
 lint: setup
 	@$(BIN)/ruff check

@@ -128,12 +128,13 @@ class ByItself:
         return Counter((run.job_name, run.status.value) for run in self.runs())
 
     def ticks(self) -> list[tuple[str, int, int, int, Counter[str]]]:
-        """For each schedule and sensor: its name, ticks, runs, failed ticks, and skips by their reason."""
+        """For each schedule and sensor: its name, ticks, runs, failed ticks, and why it skipped or failed how often."""
         found = []
         for state in self.instance.all_instigator_state():
             ticks = self.instance.get_ticks(state.instigator_origin_id, state.selector_id)
             failed = sum(tick.is_failure for tick in ticks)
             skips = Counter(str(tick.skip_reason) for tick in ticks if tick.status.value == "SKIPPED")
+            skips += Counter(f"failed: {tick.error.message.strip()}" for tick in ticks if tick.error)
             found.append((state.instigator_name, len(ticks), sum(len(tick.run_ids) for tick in ticks), failed, skips))
         return sorted(found)
 
@@ -203,6 +204,6 @@ def table_of_ticks(made: ByItself) -> Sequence[Sequence[object]]:
     """What ran and why not: a line for each schedule and sensor, and one below for each reason to skip."""
     lines: list[Sequence[object]] = []
     for name, ticks, runs, failed, skips in made.ticks():
-        lines.append((name, ticks, runs, failed, sum(skips.values()), ""))
+        lines.append((name, ticks, runs, failed, sum(skips.values()) - failed, ""))
         lines.extend(("", "", "", "", count, reason) for reason, count in skips.most_common(8))
     return lines
