@@ -112,8 +112,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Spread:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait for a daemon, a server, or a time to pass."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: many tests wait for a daemon, a server, or a time to pass."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -124,11 +124,15 @@ class World:
         return done
 
     def replay_without_dagster(self) -> None:
-        """The whole lake into the warehouse, by the code below Dagster."""
+        """The whole lake into the warehouse, and the models, by the code below Dagster."""
+        self.load_the_lake()
+        self.build()
+
+    def load_the_lake(self) -> None:
+        """All of it into the raw tables."""
         lake = open_lake(self.settings())
         for dataset, load in LOADERS.items():
             load(self.warehouse, lake, in_order_of_fetching(lake.list(f"{dataset}/")))
-        self.build()
 
     def build(self) -> None:
         """Builds what the loads left to build."""
