@@ -36,6 +36,7 @@ def test_a_past_day_without_pages_fails_only_after_the_first_landing() -> None:
         past([WEDNESDAY], landed=[], first_landing=TUESDAY, is_replay=False, gone=GONE)
     assert "nothing to load" in past([WEDNESDAY], landed=[], first_landing=TUESDAY, is_replay=False)
     assert "1 pages" in past([WEDNESDAY], landed=["key"], first_landing=TUESDAY, is_replay=False)
+    assert "is past" not in past([WEDNESDAY], landed=["key"], first_landing=TUESDAY, is_replay=True), "it may be today"
 
 
 def test_a_replay_over_days_without_pages_goes_on() -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,13 @@ def test_a_link_may_lead_to_a_machine_in_the_house_and_digests_go_where_it_is_sa
     chosen = read_settings()
     assert chosen.dagster_ui_url == "http://nas.local:3000"
     assert chosen.slack_digest_channels == {"alex": "#alex", "bo": "U012AB3CD"}
+
+
+def test_the_home_may_name_a_variable_as_a_shell_would_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/srv/anna")
+    for value in ("$HOME/home", "~/home", "/srv/anna/home"):
+        monkeypatch.setenv("SPOTIFY_ASSETS_HOME", value)
+        assert read_settings().home_path == Path("/srv/anna/home")
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:

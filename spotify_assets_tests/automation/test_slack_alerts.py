@@ -25,6 +25,7 @@ from spotify_assets.automation.alerts.slack import open_slack
 from spotify_assets.automation.alerts.words import message_of, ordinal
 from spotify_assets.clock import FixedClock, SystemClock
 from spotify_assets.errors import SettingsError
+from spotify_assets.fetched import REPLAY_TAG
 from spotify_assets.settings import Settings, settings
 from spotify_assets.simulator.config import SimulatorConfig
 from spotify_assets.simulator.server import SimulatorServer
@@ -357,6 +358,32 @@ def test_alerts_need_neither_warehouse_nor_lake(
     with dg.build_sensor_context(instance=told.instance, cursor=told.cursor) as context:
         slack_alerts_sensor()(context)
     assert reader.heads() == ["listening: 1 check failed (1 WARN)"]
+
+
+def test_the_heartbeat_beats_for_a_good_tick_though_slack_wants_the_next_message_later(
+    instance: dg.DagsterInstance, reader: Reader, tmp_path: Path, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/beat").respond_with_data("OK")
+    watch = Watch(instance, bot(reader.simulator, tmp_path, heartbeat_url=SecretStr(httpserver.url_for("/beat"))))
+    watch.tick()
+    pipeline = Pipeline(instance)
+    pipeline.run()
+    pipeline.run(fails("no_nulls"))
+    reader.break_down(status=429, headers={"Retry-After": "60"})
+
+    said = watch.tick()
+
+    assert "wait" in said
+    assert len(httpserver.log) == 1
+
+
+def test_a_replay_of_today_is_no_tick_that_asked_everybody(watch: Watch) -> None:
+    today = {"dagster/partition": datetime.now(UTC).date().isoformat()}
+    pipeline = Pipeline(watch.instance)
+    for tags, is_live in ((today, True), ({**today, REPLAY_TAG: "true"}, False)):
+        read = read_run(watch.instance, End(1, datetime.now(UTC).timestamp(), pipeline.run(tags=tags)))
+        assert read
+        assert read.is_live is is_live
 
 
 def test_the_heartbeat_beats_for_a_good_tick_that_is_new_and_told_and_its_failure_fails_nothing(
